@@ -1,0 +1,114 @@
+using System.Text.Json;
+using ControlCenter.Domain.Problems;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace ControlCenter.Runtime.Commands;
+
+/// <summary>A request that its caller may repeat: the same key and body get the first answer again (bus-api.md, Conventions).</summary>
+/// <param name="ActorId">Whose key it is.</param>
+/// <param name="Key">1 to 200 characters of the caller's choice.</param>
+/// <param name="RequestHash">SHA-256 of method, path and body.</param>
+/// <param name="SuccessStatus">The HTTP status that goes with the result.</param>
+public sealed record IdempotentRequest(Guid ActorId, string Key, byte[] RequestHash, int SuccessStatus);
+
+/// <summary>An answer as it was given the first time.</summary>
+/// <param name="Status">HTTP status.</param>
+/// <param name="Body">JSON; for a status of 400 and more, the code and the detail of the problem.</param>
+public sealed record StoredAnswer(int Status, string Body)
+{
+    /// <summary>How long an answer is kept (bus-api.md: 24 h).</summary>
+    public static readonly TimeSpan KeptFor = TimeSpan.FromHours(24);
+
+    /// <summary>The problem, to be raised again.</summary>
+    public DomainException ToProblem()
+    {
+        var problem = JsonSerializer.Deserialize<StoredProblem>(Body, WireJson.Options)!;
+        return new DomainException(problem.Code, problem.Detail);
+    }
+
+    /// <summary>Keeps a problem as an answer.</summary>
+    public static StoredAnswer Of(DomainException problem) =>
+        new(problem.Status, JsonSerializer.Serialize(new StoredProblem(problem.Code, problem.Message), WireJson.Options));
+
+    private sealed record StoredProblem(string Code, string Detail);
+}
+
+/// <summary>What a command came to: its result, or the first answer to the same request.</summary>
+/// <typeparam name="T">The result.</typeparam>
+public readonly record struct Outcome<T>(T? Value, StoredAnswer? Replayed);
+
+/// <summary>The table of answers already given. Every method works inside the caller's transaction.</summary>
+public static class IdempotencyKeys
+{
+    /// <summary>The name of the constraint that a second, concurrent answer runs into.</summary>
+    public const string UniqueConstraint = "idempotency_keys_pkey";
+
+    /// <summary>Finds the answers already given to <paramref name="requests"/>; null where there is none.</summary>
+    /// <remarks>Where the key was used for another request, the answer is the problem <c>idempotency_mismatch</c>.</remarks>
+    public static async Task<StoredAnswer?[]> FindAsync(
+        NpgsqlConnection connection, IReadOnlyList<IdempotentRequest?> requests, CancellationToken cancellationToken)
+    {
+        var answers = new StoredAnswer?[requests.Count];
+        var asked = Enumerable.Range(0, requests.Count).Where(i => requests[i] is not null).ToArray();
+        if (asked.Length == 0)
+        {
+            return answers;
+        }
+
+        await using var command = new NpgsqlCommand(
+            """
+            select q.place, k.request_hash, k.status, k.body
+            from unnest(@places, @actors, @keys) as q(place, actor_id, key)
+            join idempotency_keys k on k.actor_id = q.actor_id and k.key = q.key
+            where k.created_at > clock_timestamp() - @kept
+            """,
+            connection);
+        command.Parameters.AddWithValue("places", asked);
+        command.Parameters.AddWithValue("actors", Array.ConvertAll(asked, i => requests[i]!.ActorId));
+        command.Parameters.AddWithValue("keys", Array.ConvertAll(asked, i => requests[i]!.Key));
+        command.Parameters.AddWithValue("kept", StoredAnswer.KeptFor);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var place = reader.GetInt32(0);
+            answers[place] = reader.GetFieldValue<byte[]>(1).AsSpan().SequenceEqual(requests[place]!.RequestHash)
+                ? new StoredAnswer(reader.GetInt16(2), reader.GetString(3))
+                : StoredAnswer.Of(new DomainException(
+                    ProblemTypes.IdempotencyMismatch,
+                    $"The Idempotency-Key '{requests[place]!.Key}' was used for another request within the last 24 hours. Use a new key for a new request."));
+        }
+
+        return answers;
+    }
+
+    /// <summary>Keeps answers. A key that another transaction has answered meanwhile violates <see cref="UniqueConstraint"/>.</summary>
+    public static async Task StoreAsync(
+        NpgsqlConnection connection, IReadOnlyList<(IdempotentRequest Request, StoredAnswer Answer)> answers, CancellationToken cancellationToken)
+    {
+        if (answers.Count == 0)
+        {
+            return;
+        }
+
+        // A key whose 24 hours are over, but which has not been pruned yet, is taken over; one that is in force is not
+        // touched, and its insert fails on the primary key.
+        await using var command = new NpgsqlCommand(
+            """
+            with expired as (
+                delete from idempotency_keys k using unnest(@actors, @keys) as q(actor_id, key)
+                where k.actor_id = q.actor_id and k.key = q.key and k.created_at <= clock_timestamp() - @kept
+            )
+            insert into idempotency_keys (actor_id, key, request_hash, status, body)
+            select * from unnest(@actors, @keys, @hashes, @statuses, @bodies)
+            """,
+            connection);
+        command.Parameters.AddWithValue("actors", answers.Select(a => a.Request.ActorId).ToArray());
+        command.Parameters.AddWithValue("keys", answers.Select(a => a.Request.Key).ToArray());
+        command.Parameters.AddWithValue("kept", StoredAnswer.KeptFor);
+        command.Parameters.Add(new NpgsqlParameter("hashes", NpgsqlDbType.Array | NpgsqlDbType.Bytea) { Value = answers.Select(a => a.Request.RequestHash).ToArray() });
+        command.Parameters.AddWithValue("statuses", answers.Select(a => (short)a.Answer.Status).ToArray());
+        command.Parameters.AddWithValue("bodies", answers.Select(a => a.Answer.Body).ToArray());
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+}

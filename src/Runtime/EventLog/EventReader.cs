@@ -1,0 +1,121 @@
+using System.Data;
+using System.Globalization;
+using System.Text;
+using ControlCenter.Domain.Events;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace ControlCenter.Runtime.EventLog;
+
+/// <summary>What part of the log is asked for. All that is given must hold.</summary>
+/// <param name="KindPrefix">A whole kind, or a family when it ends in a dot or an asterisk: <c>task.</c></param>
+/// <param name="Subject">The subject as the bus writes it.</param>
+/// <param name="TaskId">Events of one task.</param>
+/// <param name="TicketId">Events of one ticket and of its tasks.</param>
+/// <param name="ActorId">Events that one actor caused.</param>
+public sealed record EventFilter(string? KindPrefix = null, string? Subject = null, Guid? TaskId = null, Guid? TicketId = null, Guid? ActorId = null);
+
+/// <summary>Reads the log from the database, in order.</summary>
+public sealed class EventReader(NpgsqlDataSource database)
+{
+    private const string Columns = "seq, at, actor_id, kind, subject_type, subject_id, ticket_id, task_id, data::text, correlation_id";
+
+    /// <summary>Up to <paramref name="limit"/> events after <paramref name="after"/>, oldest first, none beyond <paramref name="through"/>.</summary>
+    /// <remarks>Give the feed's head as <paramref name="through"/>: beyond it a transaction in flight may still hold a lower place.</remarks>
+    public Task<List<EventRecord>> ReadAfterAsync(long after, long through, EventFilter filter, int limit, CancellationToken cancellationToken) =>
+        ReadAsync("seq > @from and seq <= @to", "seq", after, through, filter, limit, cancellationToken);
+
+    /// <summary>The newest <paramref name="limit"/> events before <paramref name="before"/>, newest first.</summary>
+    public Task<List<EventRecord>> ReadBeforeAsync(long before, EventFilter filter, int limit, CancellationToken cancellationToken) =>
+        ReadAsync("seq > @from and seq < @to", "seq desc", 0, before, filter, limit, cancellationToken);
+
+    /// <summary>The last place that retention has removed; a reader that asks for what comes after a lower one has missed something.</summary>
+    public async Task<long> PrunedThroughAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("select pruned_through from event_log_state");
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Reads one row of the log's columns.</summary>
+    internal static EventRecord ReadRecord(NpgsqlDataReader reader) => new()
+    {
+        Seq = reader.GetInt64(0),
+        At = reader.GetFieldValue<DateTimeOffset>(1),
+        ActorId = reader.GetGuid(2),
+        Kind = reader.GetString(3),
+        SubjectType = reader.GetString(4),
+        SubjectId = reader.GetString(5),
+        TicketId = reader.IsDBNull(6) ? null : reader.GetGuid(6),
+        TaskId = reader.IsDBNull(7) ? null : reader.GetGuid(7),
+        Data = reader.GetString(8),
+        CorrelationId = reader.IsDBNull(9) ? null : reader.GetGuid(9),
+    };
+
+    /// <summary>The statement that a tail repeats: what comes after <c>$1</c>, at the most <c>$2</c> of them.</summary>
+    internal const string TailStatement = $"select {Columns} from events where seq > $1 order by seq limit $2";
+
+    private async Task<List<EventRecord>> ReadAsync(
+        string range, string order, long from, long to, EventFilter filter, int limit, CancellationToken cancellationToken)
+    {
+        var sql = new StringBuilder($"select {Columns} from events where {range}");
+        await using var command = database.CreateCommand();
+        command.Parameters.Add(new NpgsqlParameter<long>("from", from));
+        command.Parameters.Add(new NpgsqlParameter<long>("to", to));
+        AddFilter(sql, command.Parameters, filter);
+        command.CommandText = sql.Append(CultureInfo.InvariantCulture, $" order by {order} limit {limit}").ToString();
+        await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, cancellationToken);
+        var records = new List<EventRecord>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            records.Add(ReadRecord(reader));
+        }
+
+        return records;
+    }
+
+    private static void AddFilter(StringBuilder sql, NpgsqlParameterCollection parameters, EventFilter filter)
+    {
+        if (filter.KindPrefix is { Length: > 0 } kind)
+        {
+            if (kind[^1] is '.' or '*')
+            {
+                // A range that the index on kind can serve: '/' is the character after '.'.
+                var family = kind.TrimEnd('*');
+                sql.Append(" and kind >= @kind and kind < @kind_end");
+                parameters.Add(new NpgsqlParameter<string>("kind", family));
+                parameters.Add(new NpgsqlParameter<string>("kind_end", family + '\uffff'));
+            }
+            else
+            {
+                sql.Append(" and kind = @kind");
+                parameters.Add(new NpgsqlParameter<string>("kind", kind));
+            }
+        }
+
+        if (filter.Subject is { Length: > 0 } subject)
+        {
+            var (type, id) = EventSubject.Split(subject);
+            sql.Append(" and subject_type = @subject_type and subject_id = @subject_id");
+            if (id.Length > 0)
+            {
+                sql.Append(" and subject_id <> ''");
+            }
+
+            parameters.Add(new NpgsqlParameter<string>("subject_type", type));
+            parameters.Add(new NpgsqlParameter<string>("subject_id", id));
+        }
+
+        AddId(sql, parameters, "task_id", filter.TaskId);
+        AddId(sql, parameters, "ticket_id", filter.TicketId);
+        AddId(sql, parameters, "actor_id", filter.ActorId);
+    }
+
+    private static void AddId(StringBuilder sql, NpgsqlParameterCollection parameters, string column, Guid? id)
+    {
+        if (id is { } value)
+        {
+            sql.Append(CultureInfo.InvariantCulture, $" and {column} = @{column}");
+            parameters.Add(new NpgsqlParameter(column, NpgsqlDbType.Uuid) { Value = value });
+        }
+    }
+}
