@@ -53,6 +53,9 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     /// <remarks>Events are appended by the implementation. A request that is refused must have changed nothing.</remarks>
     protected abstract Task ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<TRequest, TResult>> group, CancellationToken cancellationToken);
 
+    /// <summary>Whether what a member came to is an answer to keep; a caller that will ask again has none yet.</summary>
+    protected virtual bool IsAnswer(GroupMember<TRequest, TResult> member) => true;
+
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
@@ -189,12 +192,12 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
     }
 
-    private static async Task KeepAnswersAsync(NpgsqlConnection connection, List<Pending> group, CancellationToken cancellationToken)
+    private async Task KeepAnswersAsync(NpgsqlConnection connection, List<Pending> group, CancellationToken cancellationToken)
     {
         var answers = new List<(IdempotentRequest, StoredAnswer)>();
         foreach (var pending in group)
         {
-            if (pending.Idempotency is not { } request || pending.Replay is not null)
+            if (pending.Idempotency is not { } request || pending.Replay is not null || !IsAnswer(pending))
             {
                 continue;
             }

@@ -1,0 +1,69 @@
+using ControlCenter.Domain.Access;
+using ControlCenter.Domain.Ids;
+using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Text;
+using ControlCenter.Runtime.Access;
+using ControlCenter.Runtime.Commands;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Agents;
+
+/// <summary>A new agent.</summary>
+/// <param name="Name">Unique on this bus; 1 to 200 characters.</param>
+/// <param name="Kind">What it is: <c>claude-code</c>, <c>script</c>, …</param>
+/// <param name="Capabilities">What it can do; at the most 200.</param>
+/// <param name="Host">The machine that it runs on.</param>
+/// <param name="Surface">What it runs in.</param>
+public sealed record RegisterAgentRequest(string Name, string Kind, string[]? Capabilities = null, string? Host = null, string? Surface = null);
+
+/// <summary>The agent, with its key, which is never shown again.</summary>
+public sealed record RegisteredAgent(
+    Guid AgentId, string Name, string Kind, string[] Capabilities, string? Host, string? Surface, string Key, int HeartbeatSeconds);
+
+/// <summary>Registers agents.</summary>
+public sealed class RegisterAgent(Transactions transactions, TimeProvider time)
+{
+    // A third of the time after which an agent counts as stale (bus-api.md: 60 s), so that one lost beat is no alarm.
+    private const int HeartbeatSeconds = 20;
+
+    private const int MostCapabilities = 200;
+
+    /// <summary>Registers an agent and makes its key.</summary>
+    /// <exception cref="ConflictException"><c>name_taken</c>.</exception>
+    public Task<Outcome<RegisteredAgent>> ExecuteAsync(
+        RegisterAgentRequest request, Caller caller, IdempotentRequest? idempotency, CancellationToken cancellationToken)
+    {
+        caller.Require(Permission.RegisterAgents);
+        new FieldErrors()
+            .Add("name", TextRules.Name(request.Name))
+            .Add("kind", TextRules.Name(request.Kind))
+            .Add("capabilities", TextRules.NameList(request.Capabilities, MostCapabilities))
+            .Add("host", TextRules.OptionalName(request.Host))
+            .Add("surface", TextRules.OptionalName(request.Surface))
+            .ThrowIfAny();
+        return transactions.RunAsync(caller, idempotency, async (unit, ct) =>
+        {
+            var id = Uuid7.New(time);
+            var name = request.Name.Trim();
+            var capabilities = (request.Capabilities ?? []).Select(c => c.Trim()).Distinct(StringComparer.Ordinal).ToArray();
+            try
+            {
+                await AddActor.ExecuteAsync(unit, id, name, Role.AgentRuntime, ct);
+            }
+            catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UniqueViolation)
+            {
+                throw new ConflictException(ProblemTypes.NameTaken, $"The name '{name}' is taken. Choose another, or go on with the key of the agent that has it.");
+            }
+
+            await unit.ExecuteAsync(
+                """
+                insert into agents (id, name, kind, capabilities, host, surface, liveness, paused)
+                values (@id, @name, @kind, @capabilities, @host, @surface, 'unknown', false)
+                """,
+                ct, ("id", id), ("name", name), ("kind", request.Kind.Trim()), ("capabilities", capabilities), ("host", request.Host), ("surface", request.Surface));
+            var key = await IssueKey.ExecuteAsync(unit, id, time, ct);
+            unit.Record("agent.registered", ("agent", id.ToString()), new { AgentId = id, Name = name, request.Kind, Capabilities = capabilities });
+            return new RegisteredAgent(id, name, request.Kind.Trim(), capabilities, request.Host, request.Surface, key, HeartbeatSeconds);
+        }, cancellationToken);
+    }
+}

@@ -1,0 +1,84 @@
+using System.Globalization;
+using ControlCenter.Domain.Access;
+using ControlCenter.Domain.Events;
+using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace ControlCenter.Runtime.EventLog;
+
+/// <summary>
+/// A part of the host that acts on what happened: reads the log from its own kept position, and moves that position in
+/// the transaction in which it acts, so that each event is acted on once, over restarts and with several hosts.
+/// </summary>
+public abstract class LogReader(
+    string name, NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger logger)
+    : SupervisedService(name, time, logger)
+{
+    private const int PageSize = 500;
+
+    private readonly EventReader _log = new(database);
+    private readonly Caller _host = new(Actor.HostId, "control-center", Role.SystemService);
+
+    /// <inheritdoc />
+    public override TimeSpan SilentAfter => Timeout.InfiniteTimeSpan;
+
+    /// <summary>Whether this reader acts on such an event.</summary>
+    protected abstract bool Wants(EventRecord record);
+
+    /// <summary>Acts on one event, in the transaction that also moves the position.</summary>
+    protected abstract Task HandleAsync(UnitOfWork unit, EventRecord record, CancellationToken cancellationToken);
+
+    /// <inheritdoc />
+    protected override async Task RunAsync(CancellationToken stoppingToken)
+    {
+        var position = await PositionAsync(stoppingToken);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await feed.WaitForMoreAsync(position, stoppingToken);
+            var head = feed.Head;
+            var page = await _log.ReadAfterAsync(position, head, new EventFilter(), PageSize, stoppingToken);
+            var through = page.Count == PageSize ? page[^1].Seq : head;
+            if (page.Exists(Wants))
+            {
+                position = await transactions.RunAsync(_host, (unit, ct) => ActAsync(unit, page, through, ct), stoppingToken);
+            }
+            else
+            {
+                // Nothing to act on: the kept position may lag, since reading the same again has no effect.
+                position = through;
+            }
+
+            Beat(string.Create(CultureInfo.InvariantCulture, $"at {position}"));
+        }
+    }
+
+    private async Task<long> ActAsync(UnitOfWork unit, List<EventRecord> page, long through, CancellationToken cancellationToken)
+    {
+        // Another host may be acting on the same events: the row is the lock, and the position in it says what is left.
+        await using var command = unit.Command("select position from log_positions where reader = @reader for update", ("reader", Name));
+        var kept = (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+        foreach (var record in page.Where(r => r.Seq > kept && Wants(r)))
+        {
+            await HandleAsync(unit, record, cancellationToken);
+        }
+
+        await unit.ExecuteAsync(
+            "update log_positions set position = greatest(position, @position) where reader = @reader",
+            cancellationToken, ("reader", Name), ("position", through));
+        return through;
+    }
+
+    private async Task<long> PositionAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            with added as (
+                insert into log_positions (reader, position) values (@reader, 0) on conflict do nothing returning position)
+            select position from added union all select position from log_positions where reader = @reader
+            """);
+        command.Parameters.AddWithValue("reader", Name);
+        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+}
