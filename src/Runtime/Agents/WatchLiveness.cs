@@ -14,15 +14,13 @@ public sealed class WatchLiveness(Transactions transactions, TimeProvider time, 
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
-    private static readonly Caller Host = new(Actor.HostId, "control-center", Role.SystemService);
-
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, Time);
         do
         {
-            var changed = await transactions.RunAsync(Host, WatchAsync, stoppingToken);
+            var changed = await transactions.RunAsync(Caller.Host, WatchAsync, stoppingToken);
             Beat(changed == 0 ? "no agent has fallen silent" : string.Create(CultureInfo.InvariantCulture, $"{changed} agents fell silent"));
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));

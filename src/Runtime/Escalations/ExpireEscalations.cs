@@ -14,15 +14,13 @@ public sealed class ExpireEscalations(Transactions transactions, TimeProvider ti
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private static readonly Caller Host = new(Actor.HostId, "control-center", Role.SystemService);
-
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, Time);
         do
         {
-            var expired = await transactions.RunAsync(Host, ExpireAsync, stoppingToken);
+            var expired = await transactions.RunAsync(Caller.Host, ExpireAsync, stoppingToken);
             Beat(expired == 0 ? "none is overdue" : string.Create(CultureInfo.InvariantCulture, $"{expired} expired"));
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));

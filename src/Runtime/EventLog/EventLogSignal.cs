@@ -2,7 +2,7 @@ namespace ControlCenter.Runtime.EventLog;
 
 /// <summary>"There may be something new in the log": set by every commit of this host and by every notification from another.</summary>
 /// <remarks>Nothing is lost when a signal is missed, because readers also poll; it only makes them prompt.</remarks>
-public sealed class EventLogSignal
+public sealed class EventLogSignal : IDisposable
 {
     private readonly SemaphoreSlim _tail = new(0, 1);
     private readonly SemaphoreSlim _announcer = new(0, 1);
@@ -22,6 +22,13 @@ public sealed class EventLogSignal
 
     /// <summary>Waits until this host has committed something that others should hear of.</summary>
     public Task WaitForOwnCommitAsync(CancellationToken cancellationToken) => _announcer.WaitAsync(cancellationToken);
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _tail.Dispose();
+        _announcer.Dispose();
+    }
 
     private static void Set(SemaphoreSlim flag)
     {

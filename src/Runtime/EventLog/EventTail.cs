@@ -165,7 +165,7 @@ public sealed partial class EventTail(
     }
 
     /// <summary>The newest place below which nothing is in flight, found once at the start.</summary>
-    private async Task<long> SettledHeadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<long> SettledHeadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var inFlightBefore = await HorizonAsync(connection, "pg_snapshot_xmax", cancellationToken);
         var head = await LastSeqAsync(connection, cancellationToken);

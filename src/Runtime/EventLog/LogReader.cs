@@ -19,7 +19,6 @@ public abstract class LogReader(
     private const int PageSize = 500;
 
     private readonly EventReader _log = new(database);
-    private readonly Caller _host = new(Actor.HostId, "control-center", Role.SystemService);
 
     /// <inheritdoc />
     public override TimeSpan SilentAfter => Timeout.InfiniteTimeSpan;
@@ -42,7 +41,7 @@ public abstract class LogReader(
             var through = page.Count == PageSize ? page[^1].Seq : head;
             if (page.Exists(Wants))
             {
-                position = await transactions.RunAsync(_host, (unit, ct) => ActAsync(unit, page, through, ct), stoppingToken);
+                position = await transactions.RunAsync(Caller.Host, (unit, ct) => ActAsync(unit, page, through, ct), stoppingToken);
             }
             else
             {

@@ -1,5 +1,6 @@
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Text;
 using ControlCenter.Domain.Work;
 using ControlCenter.Runtime.Commands;
 
@@ -19,19 +20,19 @@ public sealed class ChangeDependencies(Transactions transactions)
     /// <exception cref="NotFoundException">No such task.</exception>
     /// <exception cref="ValidationException"><c>cyclic_dependency</c>, or a dependency that is no task.</exception>
     /// <exception cref="ConflictException"><c>invalid_transition</c>: the task is no longer waiting to be taken.</exception>
-    public Task<TaskView> ExecuteAsync(Guid task, ChangeDependenciesRequest request, Caller caller, CancellationToken cancellationToken)
+    public Task<TaskStanding> ExecuteAsync(Guid task, ChangeDependenciesRequest request, Caller caller, CancellationToken cancellationToken)
     {
         caller.Require(Permission.CreateTasks);
         return transactions.RunAsync(caller, (unit, ct) => ChangeAsync(unit, task, request.DependsOn.Distinct().ToArray(), ct), cancellationToken);
     }
 
-    private static async Task<TaskView> ChangeAsync(UnitOfWork unit, Guid task, Guid[] dependencies, CancellationToken cancellationToken)
+    private static async Task<TaskStanding> ChangeAsync(UnitOfWork unit, Guid task, Guid[] dependencies, CancellationToken cancellationToken)
     {
         await unit.ExecuteAsync("select pg_advisory_xact_lock(@key)", cancellationToken, ("key", GraphLock));
-        var before = await TaskQueries.RequireAsync(unit.Connection, task, cancellationToken);
-        if (before.State is not (TaskState.Blocked or TaskState.Ready))
+        var (before, _, _) = await LookAsync(unit, task, cancellationToken);
+        if (before is not (TaskState.Blocked or TaskState.Ready))
         {
-            throw new ConflictException(ProblemTypes.InvalidTransition, $"Task {task} is {WireNames<TaskState>.ToWire(before.State)}; only what a blocked or ready task waits for can be changed.");
+            throw new ConflictException(ProblemTypes.InvalidTransition, $"Task {task} is {WireNames<TaskState>.ToWire(before)}; only what a blocked or ready task waits for can be changed.");
         }
 
         await RefuseCircleAsync(unit, task, dependencies, cancellationToken);
@@ -52,9 +53,18 @@ public sealed class ChangeDependencies(Transactions transactions)
             where t.id = @task and t.state in ('blocked', 'ready')
             """,
             cancellationToken, ("task", task));
-        var after = await TaskQueries.RequireAsync(unit.Connection, task, cancellationToken);
-        unit.Record("task.dependencies_changed", ("task", task.ToString()), new { DependsOn = dependencies, after.State }, after.TicketId, task);
-        return after;
+        var (after, attempt, ticket) = await LookAsync(unit, task, cancellationToken);
+        unit.Record("task.dependencies_changed", ("task", task.ToString()), new { DependsOn = dependencies, State = after }, ticket, task);
+        return new TaskStanding(task, after, attempt);
+    }
+
+    private static async Task<(TaskState State, int Attempt, Guid Ticket)> LookAsync(UnitOfWork unit, Guid task, CancellationToken cancellationToken)
+    {
+        await using var command = unit.Command("select state, attempt, ticket_id from tasks where id = @id for update", ("id", task));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken)
+            ? (WireNames<TaskState>.Parse(reader.GetString(0)), reader.GetInt32(1), reader.GetGuid(2))
+            : throw new NotFoundException("task", task.ToString());
     }
 
     private static async Task RefuseCircleAsync(UnitOfWork unit, Guid task, Guid[] dependencies, CancellationToken cancellationToken)

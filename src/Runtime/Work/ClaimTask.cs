@@ -136,10 +136,10 @@ public sealed class ClaimTask(
     }
 
     /// <summary>Gives each caller, in the order in which they came, the first task that it is able to do.</summary>
-    private List<Match> Match(
+    private List<Pairing> Match(
         IReadOnlyList<GroupMember<Ask, ClaimedWork>> group, Dictionary<Guid, AgentRow> agents, List<Candidate> candidates)
     {
-        var matches = new List<Match>(group.Count);
+        var matches = new List<Pairing>(group.Count);
         foreach (var member in group)
         {
             if (!agents.TryGetValue(member.Request.AgentId, out var agent))
@@ -160,14 +160,14 @@ public sealed class ClaimTask(
                 continue;
             }
 
-            matches.Add(new Match(member, candidates[index], Uuid7.New(Time)));
+            matches.Add(new Pairing(member, candidates[index], Uuid7.New(Time)));
             candidates.RemoveAt(index);
         }
 
         return matches;
     }
 
-    private static async Task GrantAsync(NpgsqlConnection connection, List<Match> matches, CancellationToken cancellationToken)
+    private static async Task GrantAsync(NpgsqlConnection connection, List<Pairing> matches, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection)
         {
@@ -267,7 +267,7 @@ public sealed class ClaimTask(
 
     private sealed record Candidate(Guid Id, Guid TicketId, long FencingToken, string[] Required);
 
-    private sealed record Match(GroupMember<Ask, ClaimedWork> Member, Candidate Task, Guid LeaseId)
+    private sealed record Pairing(GroupMember<Ask, ClaimedWork> Member, Candidate Task, Guid LeaseId)
     {
         public EventDraft ToEvent() => new(
             Member.Request.AgentId, "task.claimed", "task", Task.Id.ToString(), Task.TicketId, Task.Id,

@@ -1,3 +1,4 @@
+using ControlCenter.Domain.Json;
 using System.Text.Json;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;

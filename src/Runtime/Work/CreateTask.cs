@@ -24,8 +24,13 @@ public sealed record CreateTaskRequest(
     int? MaxAttempts = null,
     int? LeaseSeconds = null);
 
+/// <summary>The task as it was planned.</summary>
+public sealed record PlannedTask(
+    Guid TaskId, Guid TicketId, string TicketKey, string Title, string? Instructions, string[] RequiredCapabilities, Guid[] DependsOn, int Priority,
+    int MaxAttempts, int LeaseSeconds, TaskState State, int Attempt, Guid CreatedBy, DateTimeOffset CreatedAt);
+
 /// <summary>Plans a task.</summary>
-public sealed class CreateTask(Transactions transactions, TicketQueries tickets, TimeProvider time)
+public sealed class CreateTask(Transactions transactions, TimeProvider time)
 {
     private const int DefaultMaxAttempts = 3;
     private const int DefaultLeaseSeconds = 60;
@@ -35,13 +40,13 @@ public sealed class CreateTask(Transactions transactions, TicketQueries tickets,
     /// <summary>Adds a task to a ticket: <c>ready</c> at once, or <c>blocked</c> while a task that it depends on is unfinished.</summary>
     /// <exception cref="NotFoundException">No such ticket.</exception>
     /// <exception cref="ValidationException">A field is not as described, or a dependency is no task, or would close a circle.</exception>
-    public async Task<Outcome<TaskView>> ExecuteAsync(
+    public Task<Outcome<PlannedTask>> ExecuteAsync(
         string ticket, CreateTaskRequest request, Caller caller, IdempotentRequest? idempotency, CancellationToken cancellationToken)
     {
         caller.Require(Permission.CreateTasks);
         Validate(request);
-        var parent = await tickets.FindAsync(ticket, cancellationToken) ?? throw new NotFoundException("ticket", ticket);
-        return await transactions.RunAsync(caller, idempotency, (unit, ct) => AddAsync(unit, parent, request, ct), cancellationToken);
+        return transactions.RunAsync(
+            caller, idempotency, async (unit, ct) => await AddAsync(unit, await TicketLookup.RequireAsync(unit, ticket, toChange: false, ct), request, ct), cancellationToken);
     }
 
     private static void Validate(CreateTaskRequest request) =>
@@ -55,23 +60,28 @@ public sealed class CreateTask(Transactions transactions, TicketQueries tickets,
             .Add("lease_seconds", request.LeaseSeconds is < 1 or > 86_400 ? $"Between 1 and 86400; {request.LeaseSeconds} was given." : null)
             .ThrowIfAny();
 
-    private async Task<TaskView> AddAsync(UnitOfWork unit, TicketView ticket, CreateTaskRequest request, CancellationToken cancellationToken)
+    private async Task<PlannedTask> AddAsync(UnitOfWork unit, FoundTicket ticket, CreateTaskRequest request, CancellationToken cancellationToken)
     {
         var id = Uuid7.New(time);
         var dependencies = (request.DependsOn ?? []).Distinct().ToArray();
         var unfinished = await UnfinishedAsync(unit, dependencies, cancellationToken);
         var state = unfinished > 0 ? TaskState.Blocked : TaskState.Ready;
         var capabilities = (request.RequiredCapabilities ?? []).Select(c => c.Trim()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
-        await unit.ExecuteAsync(
+        var planned = new PlannedTask(
+            id, ticket.Id, Ticket.KeyOf(ticket.Number), request.Title.Trim(), request.Instructions, capabilities, dependencies,
+            request.Priority ?? ticket.Priority, request.MaxAttempts ?? DefaultMaxAttempts, request.LeaseSeconds ?? DefaultLeaseSeconds, state, 1,
+            unit.Caller.ActorId, default);
+        await using var insert = unit.Command(
             """
             insert into tasks (id, ticket_id, title, instructions, capability_set_id, priority, state, max_attempts, lease_seconds, created_by)
             values (@id, @ticket, @title, @instructions, @set, @priority, @state, @max_attempts, @lease_seconds, @actor)
+            returning created_at
             """,
-            cancellationToken,
-            ("id", id), ("ticket", ticket.TicketId), ("title", request.Title.Trim()), ("instructions", request.Instructions),
-            ("set", await CapabilitySets.IdOfAsync(unit, capabilities, cancellationToken)), ("priority", (short)(request.Priority ?? ticket.Priority)),
-            ("state", WireNames<TaskState>.ToWire(state)), ("max_attempts", request.MaxAttempts ?? DefaultMaxAttempts),
-            ("lease_seconds", request.LeaseSeconds ?? DefaultLeaseSeconds), ("actor", unit.Caller.ActorId));
+            ("id", id), ("ticket", ticket.Id), ("title", planned.Title), ("instructions", planned.Instructions),
+            ("set", await CapabilitySets.IdOfAsync(unit, capabilities, cancellationToken)), ("priority", (short)planned.Priority),
+            ("state", WireNames<TaskState>.ToWire(state)), ("max_attempts", planned.MaxAttempts),
+            ("lease_seconds", planned.LeaseSeconds), ("actor", planned.CreatedBy));
+        planned = planned with { CreatedAt = new DateTimeOffset((DateTime)(await insert.ExecuteScalarAsync(cancellationToken))!, TimeSpan.Zero) };
         if (dependencies.Length > 0)
         {
             await unit.ExecuteAsync(
@@ -81,9 +91,8 @@ public sealed class CreateTask(Transactions transactions, TicketQueries tickets,
 
         unit.Record(
             "task.created", ("task", id.ToString()),
-            new { request.Title, State = state, Priority = request.Priority ?? ticket.Priority, RequiredCapabilities = capabilities, DependsOn = dependencies },
-            ticket.TicketId, id);
-        return await TaskQueries.RequireAsync(unit.Connection, id, cancellationToken);
+            new { planned.Title, planned.State, planned.Priority, planned.RequiredCapabilities, planned.DependsOn }, ticket.Id, id);
+        return planned;
     }
 
     /// <summary>Locks the dependencies, so that none can be completed between this count and the insert, and counts the unfinished.</summary>

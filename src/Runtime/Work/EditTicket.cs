@@ -11,12 +11,12 @@ public sealed record EditTicketRequest(
     string? Title = null, string? Description = null, string? Project = null, int? Priority = null, TicketState? State = null);
 
 /// <summary>Changes a ticket.</summary>
-public sealed class EditTicket(Transactions transactions, TicketQueries tickets)
+public sealed class EditTicket(Transactions transactions)
 {
-    /// <summary>Changes what the request names.</summary>
+    /// <summary>Changes what the request names, and answers with the whole ticket.</summary>
     /// <exception cref="NotFoundException">No ticket has this id or key.</exception>
     /// <exception cref="ConflictException"><c>invalid_transition</c>: the state cannot follow the present one.</exception>
-    public async Task<TicketView> ExecuteAsync(string idOrKey, EditTicketRequest request, Caller caller, CancellationToken cancellationToken)
+    public Task<CreatedTicket> ExecuteAsync(string idOrKey, EditTicketRequest request, Caller caller, CancellationToken cancellationToken)
     {
         caller.Require(Permission.EditTickets);
         new FieldErrors()
@@ -25,36 +25,42 @@ public sealed class EditTicket(Transactions transactions, TicketQueries tickets)
             .Add("project", TextRules.OptionalName(request.Project))
             .Add("priority", Priority.Problem(request.Priority))
             .ThrowIfAny();
-        var found = await tickets.FindAsync(idOrKey, cancellationToken) ?? throw new NotFoundException("ticket", idOrKey);
-        await transactions.RunAsync(caller, (unit, ct) => ChangeAsync(unit, found.TicketId, request, ct), cancellationToken);
-        return (await tickets.FindAsync(idOrKey, cancellationToken))!;
+        return transactions.RunAsync(caller, (unit, ct) => ChangeAsync(unit, idOrKey, request, ct), cancellationToken);
     }
 
-    private static async Task<bool> ChangeAsync(UnitOfWork unit, Guid id, EditTicketRequest request, CancellationToken cancellationToken)
+    private static async Task<CreatedTicket> ChangeAsync(UnitOfWork unit, string idOrKey, EditTicketRequest request, CancellationToken cancellationToken)
     {
-        TicketState before;
-        await using (var look = unit.Command("select state from tickets where id = @id for update", ("id", id)))
+        var before = await TicketLookup.RequireAsync(unit, idOrKey, toChange: true, cancellationToken);
+        if (request.State is { } next && next != before.State)
         {
-            before = WireNames<TicketState>.Parse((string)(await look.ExecuteScalarAsync(cancellationToken))!);
+            TicketTransitions.Require(before.State, next);
         }
 
-        if (request.State is { } next && next != before)
-        {
-            TicketTransitions.Require(before, next);
-        }
-
-        await unit.ExecuteAsync(
+        await using var update = unit.Command(
             """
             update tickets set
                 title = coalesce(@title, title), description = coalesce(@description, description),
                 project = coalesce(@project, project), priority = coalesce(@priority, priority),
                 state = coalesce(@state, state), updated_at = clock_timestamp()
             where id = @id
+            returning title, description, project, priority, state, created_by, created_at, updated_at
             """,
-            cancellationToken,
-            ("id", id), ("title", request.Title?.Trim()), ("description", request.Description), ("project", request.Project?.Trim()),
+            ("id", before.Id), ("title", request.Title?.Trim()), ("description", request.Description), ("project", request.Project?.Trim()),
             ("priority", (short?)request.Priority), ("state", request.State is { } state ? WireNames<TicketState>.ToWire(state) : null));
-        unit.Record("ticket.updated", ("ticket", id.ToString()), new { request.Title, request.Priority, request.Project, request.State }, ticketId: id);
-        return true;
+        CreatedTicket after;
+        await using (var reader = await update.ExecuteReaderAsync(cancellationToken))
+        {
+            await reader.ReadAsync(cancellationToken);
+            after = new CreatedTicket(
+                before.Id, Ticket.KeyOf(before.Number), reader.GetString(0),
+                reader.IsDBNull(1) ? null : reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2), reader.GetInt16(3),
+                WireNames<TicketState>.Parse(reader.GetString(4)), reader.GetGuid(5),
+                reader.GetFieldValue<DateTimeOffset>(6), reader.GetFieldValue<DateTimeOffset>(7));
+        }
+
+        unit.Record(
+            "ticket.updated", ("ticket", before.Id.ToString()),
+            new { after.Key, after.Title, after.Priority, after.Project, Before = before.State, after.State }, ticketId: before.Id);
+        return after;
     }
 }

@@ -17,8 +17,6 @@ public sealed class ExpireLeases(Transactions transactions, TimeProvider time, I
     // An expired lease is noticed within this time. The scan reads a partial index of the leases in force only.
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
-    private static readonly Caller Host = new(Actor.HostId, "control-center", Role.SystemService);
-
     // So many at once, so that a mass expiry (a host that was asleep) does not hold locks for long.
     private const int PageSize = 500;
 
@@ -52,10 +50,10 @@ public sealed class ExpireLeases(Transactions transactions, TimeProvider time, I
         using var timer = new PeriodicTimer(Interval, Time);
         do
         {
-            var swept = await transactions.RunAsync(Host, SweepAsync, stoppingToken);
+            var swept = await transactions.RunAsync(Caller.Host, SweepAsync, stoppingToken);
             while (swept == PageSize)
             {
-                swept += await transactions.RunAsync(Host, SweepAsync, stoppingToken);
+                swept += await transactions.RunAsync(Caller.Host, SweepAsync, stoppingToken);
             }
 
             Beat(swept == 0 ? "no lease has expired" : string.Create(CultureInfo.InvariantCulture, $"{swept} leases expired"));

@@ -1,3 +1,4 @@
+using ControlCenter.Domain.Text;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Work;

@@ -1,3 +1,5 @@
+using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Json;
 using System.Text;
 using System.Text.Json;
 using ControlCenter.Domain.Access;

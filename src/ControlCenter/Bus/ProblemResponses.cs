@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Text.Json;
+using ControlCenter.Domain.Problems;
+using ControlCenter.Runtime.Commands;
+using Npgsql;
+
+namespace ControlCenter.Bus;
+
+/// <summary>Turns everything that goes wrong under the bus's paths into a problem document (RFC 9457), in one place.</summary>
+internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<ProblemResponses> logger)
+{
+    public async Task InvokeAsync(HttpContext http)
+    {
+        try
+        {
+            await next(http);
+        }
+        catch (DomainException problem)
+        {
+            await WriteAsync(http, problem);
+        }
+        catch (BadHttpRequestException fault)
+        {
+            await WriteAsync(http, fault.StatusCode == StatusCodes.Status413PayloadTooLarge
+                ? new DomainException(ProblemTypes.PayloadTooLarge, "A body is at the most 1 MiB.")
+                : new DomainException(ProblemTypes.MalformedJson, "The request could not be read to its end."));
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller has gone; there is nobody to answer.
+            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+        }
+        catch (PostgresException fault) when (fault.SqlState.StartsWith("22", StringComparison.Ordinal))
+        {
+            // Class 22, data exception: a value that PostgreSQL cannot hold and that no rule of ours has named before.
+            LogUnstorable(logger, http.Request.Path, fault.SqlState, fault);
+            await WriteAsync(http, new ValidationException("body", "It has a value that cannot be stored: a number out of range, or text that is not valid Unicode."));
+        }
+        catch (Exception fault) when (IsDatabaseAway(fault))
+        {
+            LogDatabaseAway(logger, http.Request.Path, fault);
+            await WriteAsync(http, new UnavailableException(ProblemTypes.DatabaseUnavailable, "The database cannot be reached just now; nothing was changed unless a repeat with the same Idempotency-Key says so.", 2));
+        }
+#pragma warning disable CA1031 // The last line before the wire: logged with its trace, and answered without a stack trace.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            LogUnhandled(logger, http.Request.Method, http.Request.Path, fault);
+            await WriteAsync(http, new DomainException(ProblemTypes.InternalError, "Something went wrong inside the host. The log has it under this trace_id."));
+        }
+
+        if (!http.Response.HasStarted && http.Response is { StatusCode: 404 or 405 or 415, ContentLength: null } && http.GetEndpoint() is null or { DisplayName: "405 HTTP Method Not Supported" })
+        {
+            await WriteAsync(http, http.Response.StatusCode == StatusCodes.Status405MethodNotAllowed
+                ? new DomainException(ProblemTypes.MethodNotAllowed, $"{http.Request.Method} is not something that can be done to {http.Request.Path}.")
+                : new DomainException(ProblemTypes.NotFound, $"There is nothing at {http.Request.Path}. /openapi/v1.json describes what there is."));
+        }
+    }
+
+    /// <summary>Writes a problem, unless the answer has begun: then the connection is cut, so that nobody takes half an answer for a whole.</summary>
+    public static async Task WriteAsync(HttpContext http, DomainException problem)
+    {
+        if (http.Response.HasStarted)
+        {
+            http.Abort();
+            return;
+        }
+
+        http.Response.Clear();
+        http.Response.StatusCode = problem.Status;
+        http.Response.ContentType = "application/problem+json";
+        if (problem.RetryAfterSeconds is { } seconds)
+        {
+            http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        if (problem.Status == StatusCodes.Status401Unauthorized)
+        {
+            http.Response.Headers.WWWAuthenticate = "Bearer";
+        }
+
+        var document = new ProblemDocument(
+            problem.Code, problem.Title, problem.Status, problem.Message,
+            Activity.Current?.TraceId.ToHexString() ?? http.TraceIdentifier, problem.Code, problem.Errors);
+        await JsonSerializer.SerializeAsync(http.Response.Body, document, WireJson.Options, http.RequestAborted);
+    }
+
+    private static bool IsDatabaseAway(Exception fault) =>
+        fault is NpgsqlException { IsTransient: true } or PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" or "53100" }
+        || fault is NpgsqlException { InnerException: System.Net.Sockets.SocketException or IOException or TimeoutException };
+
+    [LoggerMessage(EventId = 2001, Level = LogLevel.Error, Message = "{Method} {Path} failed")]
+    private static partial void LogUnhandled(ILogger logger, string method, string path, Exception fault);
+
+    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "{Path}: the database cannot be reached")]
+    private static partial void LogDatabaseAway(ILogger logger, string path, Exception fault);
+
+    [LoggerMessage(EventId = 2003, Level = LogLevel.Information, Message = "{Path}: a value was refused by PostgreSQL with {SqlState}")]
+    private static partial void LogUnstorable(ILogger logger, string path, string sqlState, Exception fault);
+}
+
+/// <summary>A problem document (RFC 9457) with what bus-api.md adds.</summary>
+internal sealed record ProblemDocument(
+    string Type, string Title, int Status, string Detail, string TraceId, string Code, IReadOnlyDictionary<string, string[]>? Errors);

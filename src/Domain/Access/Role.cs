@@ -1,0 +1,95 @@
+namespace ControlCenter.Domain.Access;
+
+/// <summary>The five roles (blueprint 11.3). A key has one.</summary>
+public enum Role
+{
+    /// <summary>The founder: everything.</summary>
+    FounderAdmin,
+
+    /// <summary>A service of the founder's: runs the fleet, decides nothing.</summary>
+    SystemService,
+
+    /// <summary>An agent: acts as itself only.</summary>
+    AgentRuntime,
+
+    /// <summary>Somebody who may stop things and decide when the founder cannot.</summary>
+    EmergencyOperator,
+
+    /// <summary>Looks, and changes nothing.</summary>
+    ReadOnlyObserver,
+}
+
+/// <summary>What can be done on the bus.</summary>
+public enum Permission
+{
+    /// <summary>Read work, agents, escalations, events.</summary>
+    ReadAll,
+
+    /// <summary>Register agents.</summary>
+    RegisterAgents,
+
+    /// <summary>Claim, report and complete as oneself.</summary>
+    ActAsSelf,
+
+    /// <summary>The same for any agent.</summary>
+    ActAsAnyAgent,
+
+    /// <summary>Open tickets.</summary>
+    CreateTickets,
+
+    /// <summary>Change tickets.</summary>
+    EditTickets,
+
+    /// <summary>Plan tasks.</summary>
+    CreateTasks,
+
+    /// <summary>Cancel tasks.</summary>
+    CancelTasks,
+
+    /// <summary>Post events.</summary>
+    PostEvents,
+
+    /// <summary>Ask a human.</summary>
+    OpenEscalations,
+
+    /// <summary>Answer for the founder.</summary>
+    Decide,
+
+    /// <summary>Pause, resume, stop, message agents.</summary>
+    Intervene,
+
+    /// <summary>Make and revoke keys.</summary>
+    ManageKeys,
+
+    /// <summary>Change what the host admits.</summary>
+    ChangeAdmission,
+
+    /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
+    Unthrottled,
+}
+
+/// <summary>Which role may do what (SE-01). What is not here is refused.</summary>
+public static class PermissionMatrix
+{
+    private static readonly Dictionary<Role, HashSet<Permission>> Table = new()
+    {
+        [Role.FounderAdmin] = [.. Enum.GetValues<Permission>()],
+        [Role.SystemService] =
+        [
+            Permission.ReadAll, Permission.RegisterAgents, Permission.ActAsSelf, Permission.ActAsAnyAgent, Permission.CreateTickets, Permission.EditTickets,
+            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.Unthrottled,
+        ],
+        [Role.AgentRuntime] =
+        [
+            Permission.ReadAll, Permission.ActAsSelf, Permission.CreateTickets, Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations,
+        ],
+        [Role.EmergencyOperator] =
+        [
+            Permission.ReadAll, Permission.CancelTasks, Permission.Decide, Permission.Intervene, Permission.ChangeAdmission,
+        ],
+        [Role.ReadOnlyObserver] = [Permission.ReadAll],
+    };
+
+    /// <summary>Whether the role may do it.</summary>
+    public static bool Allows(Role role, Permission permission) => Table[role].Contains(permission);
+}
