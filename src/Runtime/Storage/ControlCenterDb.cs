@@ -4,6 +4,7 @@ using ControlCenter.Domain.Escalations;
 using ControlCenter.Domain.Events;
 using ControlCenter.Domain.Work;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Conventions;
 
 namespace ControlCenter.Runtime.Storage;
 
@@ -51,6 +52,11 @@ public sealed class ControlCenterDb(DbContextOptions<ControlCenterDb> options) :
 
     /// <summary>The event log.</summary>
     public DbSet<EventRecord> Events => Set<EventRecord>();
+
+    /// <inheritdoc />
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
+        // An index costs every write; each one here is named after the query that needs it.
+        configurationBuilder.Conventions.Remove(typeof(ForeignKeyIndexConvention));
 
     /// <inheritdoc />
     protected override void OnModelCreating(ModelBuilder modelBuilder)

@@ -20,9 +20,10 @@ public sealed partial class MigrateDatabase(IDbContextFactory<ControlCenterDb> d
                 $"The database has migrations that this version does not know ({string.Join(", ", unknown)}): a newer version has written to it. Start that version, or restore a backup from before.");
         }
 
-        if (known.Count > applied.Count())
+        var missing = known.Count - applied.Count();
+        if (missing > 0)
         {
-            LogMigrating(logger, known.Count - applied.Count());
+            LogMigrating(logger, missing);
             await db.Database.MigrateAsync(cancellationToken);
         }
     }

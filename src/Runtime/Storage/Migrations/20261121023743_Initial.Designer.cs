@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlCenter.Runtime.Storage.Migrations
 {
     [DbContext(typeof(ControlCenterDb))]
-    [Migration("20261121023617_Initial")]
+    [Migration("20261121023743_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
