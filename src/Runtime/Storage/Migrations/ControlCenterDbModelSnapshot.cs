@@ -272,8 +272,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
                         .HasDatabaseName("interventions_to_deliver")
                         .HasFilter("acknowledged_at is null");
 
-                    b.HasIndex("RequestedBy");
-
                     b.HasIndex("AgentId", "RequestedAt")
                         .HasDatabaseName("interventions_by_agent");
 
@@ -322,8 +320,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("decisions_pkey");
-
-                    b.HasIndex("DecidedBy");
 
                     b.HasIndex("EscalationId")
                         .IsUnique()
@@ -406,15 +402,9 @@ namespace ControlCenter.Runtime.Storage.Migrations
                         .HasDatabaseName("escalations_waiting")
                         .HasFilter("state = 'waiting'");
 
-                    b.HasIndex("LeaseId");
-
-                    b.HasIndex("RequestedBy");
-
                     b.HasIndex("TaskId")
                         .HasDatabaseName("escalations_by_task")
                         .HasFilter("task_id is not null");
-
-                    b.HasIndex("TicketId");
 
                     b.HasIndex("State", "OpenedAt")
                         .HasDatabaseName("escalations_by_state");
@@ -547,8 +537,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
                     b.HasKey("Id")
                         .HasName("checkpoints_pkey");
 
-                    b.HasIndex("LeaseId");
-
                     b.HasIndex("TaskId", "CreatedAt")
                         .HasDatabaseName("checkpoints_by_task");
 
@@ -598,8 +586,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("leases_pkey");
-
-                    b.HasIndex("AgentId");
 
                     b.HasIndex("TaskId")
                         .IsUnique()
@@ -693,8 +679,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("tickets_pkey");
-
-                    b.HasIndex("CreatedBy");
 
                     b.HasIndex("Number")
                         .IsUnique()
@@ -822,8 +806,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("tasks_pkey");
-
-                    b.HasIndex("CreatedBy");
 
                     b.HasIndex("Ordinal")
                         .IsUnique()

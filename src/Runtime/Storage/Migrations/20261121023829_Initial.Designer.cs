@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlCenter.Runtime.Storage.Migrations
 {
     [DbContext(typeof(ControlCenterDb))]
-    [Migration("20261121023743_Initial")]
+    [Migration("20261121023829_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -275,8 +275,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
                         .HasDatabaseName("interventions_to_deliver")
                         .HasFilter("acknowledged_at is null");
 
-                    b.HasIndex("RequestedBy");
-
                     b.HasIndex("AgentId", "RequestedAt")
                         .HasDatabaseName("interventions_by_agent");
 
@@ -325,8 +323,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("decisions_pkey");
-
-                    b.HasIndex("DecidedBy");
 
                     b.HasIndex("EscalationId")
                         .IsUnique()
@@ -409,15 +405,9 @@ namespace ControlCenter.Runtime.Storage.Migrations
                         .HasDatabaseName("escalations_waiting")
                         .HasFilter("state = 'waiting'");
 
-                    b.HasIndex("LeaseId");
-
-                    b.HasIndex("RequestedBy");
-
                     b.HasIndex("TaskId")
                         .HasDatabaseName("escalations_by_task")
                         .HasFilter("task_id is not null");
-
-                    b.HasIndex("TicketId");
 
                     b.HasIndex("State", "OpenedAt")
                         .HasDatabaseName("escalations_by_state");
@@ -550,8 +540,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
                     b.HasKey("Id")
                         .HasName("checkpoints_pkey");
 
-                    b.HasIndex("LeaseId");
-
                     b.HasIndex("TaskId", "CreatedAt")
                         .HasDatabaseName("checkpoints_by_task");
 
@@ -601,8 +589,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("leases_pkey");
-
-                    b.HasIndex("AgentId");
 
                     b.HasIndex("TaskId")
                         .IsUnique()
@@ -696,8 +682,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("tickets_pkey");
-
-                    b.HasIndex("CreatedBy");
 
                     b.HasIndex("Number")
                         .IsUnique()
@@ -825,8 +809,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("tasks_pkey");
-
-                    b.HasIndex("CreatedBy");
 
                     b.HasIndex("Ordinal")
                         .IsUnique()

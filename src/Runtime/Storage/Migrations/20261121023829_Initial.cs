@@ -1,4 +1,4 @@
-﻿using System;
+using System;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
@@ -443,40 +443,15 @@ namespace ControlCenter.Runtime.Storage.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "IX_checkpoints_lease_id",
-                table: "checkpoints",
-                column: "lease_id");
-
-            migrationBuilder.CreateIndex(
                 name: "checkpoints_by_task",
                 table: "checkpoints",
                 columns: new[] { "task_id", "created_at" });
-
-            migrationBuilder.CreateIndex(
-                name: "IX_decisions_decided_by",
-                table: "decisions",
-                column: "decided_by");
 
             migrationBuilder.CreateIndex(
                 name: "decisions_by_escalation",
                 table: "decisions",
                 column: "escalation_id",
                 unique: true);
-
-            migrationBuilder.CreateIndex(
-                name: "IX_escalations_lease_id",
-                table: "escalations",
-                column: "lease_id");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_escalations_requested_by",
-                table: "escalations",
-                column: "requested_by");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_escalations_ticket_id",
-                table: "escalations",
-                column: "ticket_id");
 
             migrationBuilder.CreateIndex(
                 name: "escalations_by_state",
@@ -496,11 +471,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
                 filter: "state = 'waiting'");
 
             migrationBuilder.CreateIndex(
-                name: "IX_interventions_requested_by",
-                table: "interventions",
-                column: "requested_by");
-
-            migrationBuilder.CreateIndex(
                 name: "interventions_by_agent",
                 table: "interventions",
                 columns: new[] { "agent_id", "requested_at" });
@@ -510,11 +480,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
                 table: "interventions",
                 column: "agent_id",
                 filter: "acknowledged_at is null");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_leases_agent_id",
-                table: "leases",
-                column: "agent_id");
 
             migrationBuilder.CreateIndex(
                 name: "leases_by_task",
@@ -533,11 +498,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
                 name: "task_dependencies_by_dependency",
                 table: "task_dependencies",
                 column: "depends_on_id");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_tasks_created_by",
-                table: "tasks",
-                column: "created_by");
 
             migrationBuilder.CreateIndex(
                 name: "tasks_by_agent",
@@ -567,11 +527,6 @@ namespace ControlCenter.Runtime.Storage.Migrations
                 columns: new[] { "capability_set_id", "priority", "ordinal" },
                 descending: new[] { false, true, false },
                 filter: "state = 'ready'");
-
-            migrationBuilder.CreateIndex(
-                name: "IX_tickets_created_by",
-                table: "tickets",
-                column: "created_by");
 
             migrationBuilder.CreateIndex(
                 name: "tickets_by_number",
