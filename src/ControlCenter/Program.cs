@@ -1,3 +1,12 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-await app.RunAsync();
+using ControlCenter.Hosting;
+using ControlCenter.Runtime.Storage.Embedded;
+
+try
+{
+    return await ControlCenterHost.RunAsync(HostSettings.Read(Environment.GetEnvironmentVariable), CancellationToken.None);
+}
+catch (Exception fault) when (fault is SettingException or EmbeddedPostgresException)
+{
+    await Console.Error.WriteLineAsync($"Control Center did not start. {fault.Message}");
+    return 78; // EX_CONFIG (sysexits.h)
+}

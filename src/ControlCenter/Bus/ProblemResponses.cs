@@ -90,13 +90,13 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
         || fault is NpgsqlException { InnerException: System.Net.Sockets.SocketException or IOException or TimeoutException };
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Error, Message = "{Method} {Path} failed")]
-    private static partial void LogUnhandled(ILogger logger, string method, string path, Exception fault);
+    private static partial void LogUnhandled(ILogger logger, string method, PathString path, Exception fault);
 
     [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "{Path}: the database cannot be reached")]
-    private static partial void LogDatabaseAway(ILogger logger, string path, Exception fault);
+    private static partial void LogDatabaseAway(ILogger logger, PathString path, Exception fault);
 
     [LoggerMessage(EventId = 2003, Level = LogLevel.Information, Message = "{Path}: a value was refused by PostgreSQL with {SqlState}")]
-    private static partial void LogUnstorable(ILogger logger, string path, string sqlState, Exception fault);
+    private static partial void LogUnstorable(ILogger logger, PathString path, string sqlState, Exception fault);
 }
 
 /// <summary>A problem document (RFC 9457) with what bus-api.md adds.</summary>

@@ -126,6 +126,7 @@ internal static class RequestBody
         : fault.Message.Contains("doesn't allow setting null values", StringComparison.Ordinal) || fault.Message.Contains("doesn't allow null", StringComparison.Ordinal) ? "It must not be null."
         : "It has the wrong type, or is not one of the values allowed.";
 
+    // "…missing required properties including: 'title', 'kind'."
     private static string QuotedNames(string message) =>
-        string.Join(", ", System.Text.RegularExpressions.Regex.Matches(message, "'([a-z0-9_]+)'", System.Text.RegularExpressions.RegexOptions.None, TimeSpan.FromSeconds(1)).Select(m => m.Groups[1].Value));
+        string.Join(", ", message[message.IndexOf("including", StringComparison.Ordinal)..].Split('\'').Where((_, i) => i % 2 == 1));
 }

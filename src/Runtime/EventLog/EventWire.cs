@@ -49,6 +49,13 @@ public static class EventWire
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>The JSON in a message that <see cref="Frame"/> has made.</summary>
+    public static ReadOnlyMemory<byte> JsonIn(ReadOnlyMemory<byte> frame)
+    {
+        var start = frame.Span.IndexOf("data: "u8) + "data: "u8.Length;
+        return frame[start..^2];
+    }
+
     private static void WriteOptional(Utf8JsonWriter writer, JsonEncodedText name, Guid? value)
     {
         if (value is { } id)

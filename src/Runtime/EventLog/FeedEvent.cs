@@ -29,6 +29,9 @@ public sealed class FeedEvent
     /// <summary>The stream's message, made once for all who get it.</summary>
     public ReadOnlyMemory<byte> Frame => _frame.Value;
 
+    /// <summary>The event alone, as one JSON object.</summary>
+    public ReadOnlyMemory<byte> Json => EventWire.JsonIn(Frame);
+
     /// <summary>Whether <paramref name="scope"/> covers this event.</summary>
     public bool IsWithin(FeedScope scope) =>
         scope.Channel == EventChannel.Agent ? AgentId is { } agent && agent == scope.AgentId : (Channels & scope.Channel) != 0;

@@ -1,0 +1,108 @@
+using ControlCenter.Access;
+using ControlCenter.Agents;
+using ControlCenter.Domain.Problems;
+using ControlCenter.Escalations;
+using ControlCenter.Events;
+using ControlCenter.Governance;
+using ControlCenter.Health;
+using ControlCenter.Runtime;
+using ControlCenter.Runtime.Access;
+using ControlCenter.Runtime.Commands;
+using ControlCenter.Work;
+using Microsoft.AspNetCore.Http.Json;
+
+namespace ControlCenter.Bus;
+
+/// <summary>The control bus (bus-api.md): what every request under <c>/api/v1</c> passes on its way, and what is there.</summary>
+internal static class BusPipeline
+{
+    public const string BasePath = "/api/v1";
+
+    public static IServiceCollection AddBus(this IServiceCollection services)
+    {
+        services.AddSingleton<RateLimiting>();
+        services.AddService<TellOfViolations>();
+        services.AddSingleton<StreamRegistry>();
+        services.AddSingleton<MetricsPage>();
+        services.AddHostedService(provider => provider.GetRequiredService<MetricsPage>());
+        services.AddOpenApi("v1", OpenApiDescription.Configure);
+        services.Configure<JsonOptions>(options => WireJson.Configure(options.SerializerOptions));
+        services.AddSignalR(options => options.MaximumReceiveMessageSize = 32 * 1024);
+        return services;
+    }
+
+    public static void MapBus(this WebApplication app)
+    {
+        app.UseWhen(IsBus, bus =>
+        {
+            bus.UseMiddleware<ProblemResponses>();
+            bus.UseMiddleware<BusAuthentication>();
+            bus.Use((http, next) =>
+            {
+                http.RequestServices.GetRequiredService<RateLimiting>().Request(BusRoutes.CallerOf(http), http.Response);
+                return next(http);
+            });
+            bus.UseMiddleware<RefusedAttempts>();
+        });
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseAntiforgery();
+
+        var routes = app.MapGroup(BasePath).DisableAntiforgery();
+        routes.MapWork();
+        routes.MapAgents();
+        routes.MapEscalations();
+        routes.MapEvents();
+        routes.MapGovernance();
+        app.MapHealth();
+        app.MapSignIn();
+        app.MapHub<FeedHub>("/hubs/feed");
+        app.MapOpenApi("/openapi/{documentName}.json");
+    }
+
+    private static bool IsBus(HttpContext http) => http.Request.Path.StartsWithSegments(BasePath, StringComparison.Ordinal);
+}
+
+/// <summary>Keeps refused attempts in the audit, at the most one a minute for each actor and path: evidence, not a way to fill the disk.</summary>
+internal sealed class RefusedAttempts(RequestDelegate next, AuditTrail audit, TimeProvider time)
+{
+    private static readonly TimeSpan Spacing = TimeSpan.FromMinutes(1);
+    private const int MostRemembered = 10_000;
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<(Guid, string), long> _told = new();
+
+    public async Task InvokeAsync(HttpContext http)
+    {
+        try
+        {
+            await next(http);
+        }
+        catch (DomainException problem) when (problem.Code is ProblemTypes.Forbidden or ProblemTypes.LeaseLost)
+        {
+            (problem.Code == ProblemTypes.Forbidden ? BusMetrics.Refused : BusMetrics.LeasesLost).Add(1);
+            if (problem.Code == ProblemTypes.Forbidden && IsDue((BusRoutes.CallerOf(http).ActorId, http.Request.Path)))
+            {
+                await audit.RecordAsync(
+                    BusRoutes.CallerOf(http), "access.refused", $"{http.Request.Method} {http.Request.Path}", new { problem.Code, problem.Message }, http.RequestAborted);
+            }
+
+            throw;
+        }
+    }
+
+    private bool IsDue((Guid, string) key)
+    {
+        if (_told.Count > MostRemembered)
+        {
+            _told.Clear();
+        }
+
+        var due = !_told.TryGetValue(key, out var at) || time.GetElapsedTime(at) > Spacing;
+        if (due)
+        {
+            _told[key] = time.GetTimestamp();
+        }
+
+        return due;
+    }
+}

@@ -1,0 +1,200 @@
+using System.Buffers;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Text;
+using ControlCenter.Bus;
+using ControlCenter.Runtime.EventLog;
+
+namespace ControlCenter.Events;
+
+/// <summary>
+/// One reader's stream. It is a position in the log and nothing more: what is new is copied from the feed's shared
+/// frames, what is older comes from the database, and a reader that does not read is cut off and resumes later.
+/// </summary>
+internal sealed partial class EventStream(
+    HttpContext http, FeedScope scope, EventFeed feed, EventReader log, TimeProvider time, ILogger<EventStream> logger, CancellationToken stopping)
+    : IDisposable
+{
+    private const int PageSize = 500;
+
+    // bus-api.md: a comment line every 15 s keeps proxies open.
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
+
+    // A reader that takes nothing for this long, with Kestrel's buffer for it full, has stopped reading.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    // Reconnects after a restart are spread over this time, so that the host is not met by all of them at once (CB-03).
+    private const int RetryMilliseconds = 1_000;
+    private const int RetryJitterMilliseconds = 2_000;
+
+    private readonly CancellationTokenSource _replaced = new();
+    private readonly PipeWriter _body = http.Response.BodyWriter;
+
+    /// <summary>Ends the stream in favour of a new one.</summary>
+    public void Replace() => _replaced.Cancel();
+
+    /// <summary>Serves the stream from after <paramref name="after"/>, or from now.</summary>
+    public async Task RunAsync(long? after)
+    {
+        http.Response.ContentType = "text/event-stream";
+        http.Response.Headers.CacheControl = "no-cache, no-transform";
+        http.Response.Headers["X-Accel-Buffering"] = "no";
+        http.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResponseBodyFeature>()?.DisableBuffering();
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _replaced.Token, stopping);
+        try
+        {
+            var position = after ?? feed.Head;
+            Write($"retry: {RetryMilliseconds + Random.Shared.Next(RetryJitterMilliseconds)}\n: connected at {feed.Head.ToString(CultureInfo.InvariantCulture)}\n\n");
+            await FlushAsync(ended.Token);
+            position = await TellOfResetAsync(position, ended.Token);
+            while (true)
+            {
+                position = await SendWhatIsNewAsync(position, ended.Token);
+                if (!await WaitAsync(position, ended.Token))
+                {
+                    Write(": keep-alive\n\n");
+                    await FlushAsync(ended.Token);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            await SayGoodbyeAsync();
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _replaced.Dispose();
+
+    /// <summary>Sends everything in scope after the position, from memory or from the database. Returns how far it came.</summary>
+    private async Task<long> SendWhatIsNewAsync(long position, CancellationToken cancellationToken)
+    {
+        var batch = new List<FeedEvent>();
+        while (feed.Read(position, scope, batch, PageSize) is var read)
+        {
+            if (read is null)
+            {
+                position = await SendFromDatabaseAsync(position, cancellationToken);
+                continue;
+            }
+
+            foreach (var item in batch)
+            {
+                _body.Write(item.Frame.Span);
+            }
+
+            if (batch.Count > 0)
+            {
+                await FlushAsync(cancellationToken);
+                BusMetrics.Delivered.Add(batch.Count);
+            }
+
+            position = read.Value;
+            if (batch.Count < PageSize)
+            {
+                break;
+            }
+
+            batch.Clear();
+        }
+
+        return position;
+    }
+
+    private async Task<long> SendFromDatabaseAsync(long position, CancellationToken cancellationToken)
+    {
+        var head = feed.Head;
+        var page = await log.ReadAfterAsync(position, head, new EventFilter(), PageSize, cancellationToken);
+        foreach (var record in page)
+        {
+            var item = new FeedEvent(record);
+            if (item.IsWithin(scope))
+            {
+                _body.Write(item.Frame.Span);
+            }
+        }
+
+        await FlushAsync(cancellationToken);
+        return page.Count < PageSize ? head : page[^1].Seq;
+    }
+
+    /// <summary>A position that retention has passed is told of, never skipped in silence.</summary>
+    private async Task<long> TellOfResetAsync(long position, CancellationToken cancellationToken)
+    {
+        var pruned = await log.PrunedThroughAsync(cancellationToken);
+        if (position >= pruned && position <= feed.Head)
+        {
+            return position;
+        }
+
+        // Behind what is kept, or ahead of what there is (another database, or one restored to an earlier time).
+        var from = position < pruned ? pruned : feed.Head;
+        Write(string.Create(
+            CultureInfo.InvariantCulture,
+            $"event: reset\ndata: {{\"requested\":{position},\"resumes_after\":{from},\"why\":\"{(position < pruned ? "older events are no longer kept" : "this position is ahead of the log")}\"}}\n\n"));
+        await FlushAsync(cancellationToken);
+        return from;
+    }
+
+    /// <summary>True when there is more; false when it is time for a sign of life.</summary>
+    private async Task<bool> WaitAsync(long position, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await feed.WaitForMoreAsync(position, cancellationToken).WaitAsync(KeepAlive, time, cancellationToken);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private async ValueTask FlushAsync(CancellationToken cancellationToken)
+    {
+        var flush = _body.FlushAsync(cancellationToken);
+        if (flush.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
+        try
+        {
+            await flush.AsTask().WaitAsync(Patience, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            BusMetrics.StreamsCut.Add(1);
+            LogCut(logger, http.Connection.Id, Patience.TotalSeconds);
+            http.Abort();
+            throw new OperationCanceledException(http.RequestAborted);
+        }
+    }
+
+    private async Task SayGoodbyeAsync()
+    {
+        if (http.RequestAborted.IsCancellationRequested)
+        {
+            return;
+        }
+
+        Write(_replaced.IsCancellationRequested
+            ? "event: replaced\ndata: {\"why\":\"a newer stream of the same actor and channel took its place\"}\n\n"
+            : $"retry: {RetryMilliseconds + Random.Shared.Next(RetryJitterMilliseconds)}\nevent: shutdown\ndata: {{\"why\":\"the host is stopping; reconnect with Last-Event-ID\"}}\n\n");
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2), time);
+        try
+        {
+            await _body.FlushAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // It does not read: it will find out by the connection's end.
+            http.Abort();
+        }
+    }
+
+    private void Write(string text) => Encoding.UTF8.GetBytes(text, _body);
+
+    [LoggerMessage(EventId = 2101, Level = LogLevel.Information, Message = "Stream {Connection} was cut: its reader took nothing for {Seconds} s")]
+    private static partial void LogCut(ILogger logger, string connection, double seconds);
+}

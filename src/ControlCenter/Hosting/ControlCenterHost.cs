@@ -1,0 +1,77 @@
+using ControlCenter.Access;
+using ControlCenter.Bus;
+using ControlCenter.Health;
+using ControlCenter.Runtime;
+using ControlCenter.Runtime.Access;
+using ControlCenter.Runtime.Health;
+using ControlCenter.Runtime.Storage;
+using ControlCenter.Runtime.Storage.Embedded;
+
+namespace ControlCenter.Hosting;
+
+/// <summary>The one host: its database, its services, its doors, in the order in which they start and the reverse in which they stop.</summary>
+internal static class ControlCenterHost
+{
+    // In-flight requests, streams and PostgreSQL are all to end within 30 s of a SIGTERM (OR-23); what is left is PostgreSQL's.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
+
+    /// <summary>Runs until the process is told to stop.</summary>
+    public static async Task<int> RunAsync(HostSettings settings, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(settings.Home);
+        using var startLog = LoggerFactory.Create(logging => HostLogging.Configure(logging, settings));
+        await using var embedded = settings.Database is null
+            ? await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(settings.Home), startLog.CreateLogger<EmbeddedPostgres>(), TimeProvider.System, cancellationToken)
+            : null;
+
+        await using var app = Build(settings, settings.Database ?? embedded!.ConnectionString);
+        await app.Services.GetRequiredService<MigrateDatabase>().ExecuteAsync(cancellationToken);
+        await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
+        await app.StartAsync(cancellationToken);
+        await FounderAccess.AnnounceAsync(app, settings, cancellationToken);
+        app.Services.GetRequiredService<Readiness>().Started = true;
+        await app.WaitForShutdownAsync(cancellationToken);
+        return 0;
+    }
+
+    private static WebApplication Build(HostSettings settings, string connectionString)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            ContentRootPath = AppContext.BaseDirectory,
+            EnvironmentName = Environments.Production,
+            ApplicationName = typeof(ControlCenterHost).Assembly.GetName().Name,
+        });
+        HostLogging.Configure(builder.Logging, settings);
+        builder.WebHost.UseStaticWebAssets();
+        builder.WebHost.UseUrls(settings.Listen.ToString().TrimEnd('/'));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = RequestBody.MaxBytes;
+        });
+        builder.Services.Configure<HostOptions>(options =>
+        {
+            options.ShutdownTimeout = ShutdownTimeout;
+            options.ServicesStopConcurrently = true;
+            options.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
+        });
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddSingleton(new DataFolder(settings.Home));
+        builder.Services.AddSingleton<Readiness>();
+        builder.Services.AddRuntime(connectionString);
+        builder.Services.AddBus();
+        builder.Services.AddSignIn(settings);
+        var app = builder.Build();
+        app.UseSecurityHeaders();
+        app.MapBus();
+        return app;
+    }
+}
+
+/// <summary>Whether the host has come up.</summary>
+internal sealed class Readiness
+{
+    /// <summary>Set once everything runs.</summary>
+    public bool Started { get; set; }
+}

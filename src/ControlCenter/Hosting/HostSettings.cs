@@ -1,0 +1,81 @@
+using ControlCenter.Runtime.Access;
+using Npgsql;
+
+namespace ControlCenter.Hosting;
+
+/// <summary>The host's settings, from the environment (bus-api.md, Environment). Half a setting is refused, never guessed.</summary>
+/// <param name="Home">Data folder (<c>CC_HOME</c>).</param>
+/// <param name="Listen">Address (<c>CC_LISTEN</c>).</param>
+/// <param name="Database">Connection string (<c>CC_DATABASE</c>); null for the host's own PostgreSQL.</param>
+/// <param name="Environment"><c>CC_ENVIRONMENT</c>.</param>
+/// <param name="FounderKey"><c>CC_FOUNDER_KEY</c>.</param>
+/// <param name="LogLevel"><c>CC_LOG</c>.</param>
+/// <param name="JsonLog"><c>CC_LOG_FORMAT</c> is <c>json</c>.</param>
+internal sealed record HostSettings(
+    string Home, Uri Listen, string? Database, string Environment, string? FounderKey, LogLevel LogLevel, bool JsonLog)
+{
+    private static readonly string[] Environments = ["PRD", "TST", "DEV", "LOC"];
+
+    /// <summary>Reads and checks the settings.</summary>
+    /// <exception cref="SettingException">One of them is not as it must be; the message names it.</exception>
+    public static HostSettings Read(Func<string, string?> read)
+    {
+        string? Value(string name) => read(name) is { } text && !string.IsNullOrWhiteSpace(text) ? text.Trim() : null;
+
+        return new HostSettings(
+            Path.GetFullPath(Value("CC_HOME") ?? "./data"),
+            ListenOf(Value("CC_LISTEN") ?? "http://127.0.0.1:7400"),
+            DatabaseOf(Value("CC_DATABASE")),
+            OneOf("CC_ENVIRONMENT", Value("CC_ENVIRONMENT") ?? "LOC", Environments),
+            FounderKeyOf(Value("CC_FOUNDER_KEY")),
+            LogLevelOf(Value("CC_LOG") ?? "information"),
+            OneOf("CC_LOG_FORMAT", Value("CC_LOG_FORMAT") ?? "text", ["text", "json"]) == "json");
+    }
+
+    private static Uri ListenOf(string text) =>
+        Uri.TryCreate(text.Replace("//+", "//0.0.0.0", StringComparison.Ordinal).Replace("//*", "//0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri)
+        && uri.Scheme is "http" or "https" && uri.AbsolutePath == "/"
+            ? uri
+            : throw new SettingException("CC_LISTEN", text, "an address such as http://127.0.0.1:7400");
+
+    private static string? DatabaseOf(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(text) is { Host.Length: > 0 } settings
+                ? settings.ConnectionString
+                : throw new SettingException("CC_DATABASE", "(not shown)", "a connection string with a Host");
+        }
+        catch (ArgumentException)
+        {
+            throw new SettingException("CC_DATABASE", "(not shown)", "an Npgsql connection string: Host=…;Database=…;Username=…;Password=…");
+        }
+    }
+
+    private static string? FounderKeyOf(string? text) =>
+        text is null || (text.Length is >= KeyFormat.ShortestChosen and <= 512 && text.All(c => c is > ' ' and <= '~'))
+            ? text
+            : throw new SettingException("CC_FOUNDER_KEY", "(not shown)", $"{KeyFormat.ShortestChosen} to 512 printable characters without spaces");
+
+    private static LogLevel LogLevelOf(string text) =>
+        Enum.TryParse<LogLevel>(text, ignoreCase: true, out var level) && !int.TryParse(text, out _)
+            ? level
+            : text.ToLowerInvariant() switch
+            {
+                "info" => LogLevel.Information,
+                "warn" => LogLevel.Warning,
+                _ => throw new SettingException("CC_LOG", text, string.Join(", ", Enum.GetNames<LogLevel>()).ToLowerInvariant()),
+            };
+
+    private static string OneOf(string name, string value, string[] allowed) =>
+        Array.IndexOf(allowed, value) >= 0 ? value : throw new SettingException(name, value, $"one of {string.Join(", ", allowed)}");
+}
+
+/// <summary>A setting that is not as it must be.</summary>
+internal sealed class SettingException(string name, string value, string expected)
+    : Exception($"{name} is '{value}'; expected {expected}.");

@@ -1,0 +1,92 @@
+using ControlCenter.Runtime.Access;
+using ControlCenter.Runtime.Agents;
+using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Escalations;
+using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Governance;
+using ControlCenter.Runtime.Health;
+using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Storage;
+using ControlCenter.Runtime.Work;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+
+namespace ControlCenter.Runtime;
+
+/// <summary>Everything that happens, put together.</summary>
+public static class RuntimeServices
+{
+    /// <summary>Adds the runtime on a database.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="connectionString">A PostgreSQL connection string for Npgsql.</param>
+    public static IServiceCollection AddRuntime(this IServiceCollection services, string connectionString)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(provider => Database.Open(connectionString, provider.GetRequiredService<Microsoft.Extensions.Logging.ILoggerFactory>()));
+        services.AddPooledDbContextFactory<ControlCenterDb>((provider, options) => options
+            .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
+            .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking));
+        services.AddSingleton<MigrateDatabase>();
+
+        services.AddSingleton<EventLogSignal>();
+        services.AddSingleton<EventFeed>();
+        services.AddSingleton<EventReader>();
+        services.AddService<EventTail>();
+        services.AddService<EventAnnouncer>();
+        services.AddService<MaintainEventLog>();
+        services.AddService<PostEvents>();
+
+        services.AddSingleton<Transactions>();
+        services.AddSingleton<IdempotencyGate>();
+        services.AddSingleton<CallerDirectory>();
+        services.AddSingleton<FirstStart>();
+        services.AddSingleton<SignInLinks>();
+        services.AddSingleton<AuditTrail>();
+        services.AddService<TrackKeyUse>();
+
+        services.AddSingleton<Admission>();
+        services.AddSingleton<ChangeAdmission>();
+        services.AddService<FollowAdmission>();
+
+        services.AddService<CreateTicket>();
+        services.AddSingleton<EditTicket>();
+        services.AddSingleton<CreateTask>();
+        services.AddSingleton<ChangeDependencies>();
+        services.AddService<ClaimTask>();
+        services.AddService<CompleteTask>();
+        services.AddSingleton<ReportProgress>();
+        services.AddSingleton<SaveCheckpoint>();
+        services.AddSingleton<FailTask>();
+        services.AddSingleton<ReleaseTask>();
+        services.AddSingleton<CancelTask>();
+        services.AddSingleton<RenewLease>();
+        services.AddService<ExpireLeases>();
+
+        services.AddSingleton<RegisterAgent>();
+        services.AddSingleton<RecordHeartbeat>();
+        services.AddSingleton<RequestIntervention>();
+        services.AddSingleton<AcknowledgeIntervention>();
+        services.AddService<WatchLiveness>();
+
+        services.AddSingleton<OpenEscalation>();
+        services.AddSingleton<DecideEscalation>();
+        services.AddService<ExpireEscalations>();
+        services.AddService<EscalateExhaustedTasks>();
+
+        services.AddSingleton<HealthRegistry>();
+        services.AddService<ProbeHealth>();
+        return services;
+    }
+
+    /// <summary>Adds background work: one instance, started with the host, seen by health, and reachable as itself.</summary>
+    public static IServiceCollection AddService<TService>(this IServiceCollection services)
+        where TService : SupervisedService
+    {
+        services.AddSingleton<TService>();
+        services.AddSingleton<SupervisedService>(provider => provider.GetRequiredService<TService>());
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<TService>());
+        return services;
+    }
+}
