@@ -52,6 +52,8 @@ public static class RuntimeServices
 
         services.AddService<CreateTicket>();
         services.AddSingleton<EditTicket>();
+        services.AddSingleton<TicketQueries>();
+        services.AddSingleton<TaskQueries>();
         services.AddSingleton<CreateTask>();
         services.AddSingleton<ChangeDependencies>();
         services.AddService<ClaimTask>();
@@ -65,12 +67,14 @@ public static class RuntimeServices
         services.AddService<ExpireLeases>();
 
         services.AddSingleton<RegisterAgent>();
+        services.AddSingleton<AgentQueries>();
         services.AddSingleton<RecordHeartbeat>();
         services.AddSingleton<RequestIntervention>();
         services.AddSingleton<AcknowledgeIntervention>();
         services.AddService<WatchLiveness>();
 
         services.AddSingleton<OpenEscalation>();
+        services.AddSingleton<EscalationQueries>();
         services.AddSingleton<DecideEscalation>();
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();

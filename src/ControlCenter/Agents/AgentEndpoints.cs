@@ -1,5 +1,6 @@
 using ControlCenter.Bus;
 using ControlCenter.Runtime.Agents;
+using ControlCenter.Runtime.Queries;
 
 namespace ControlCenter.Agents;
 
@@ -8,6 +9,9 @@ internal static class AgentEndpoints
 {
     public static void MapAgents(this IEndpointRouteBuilder routes)
     {
+        routes.MapQuery<AgentQueries, Page<AgentView>>(
+            "/agents", "list", async (agents, http) => await agents.ListAsync(BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<AgentQueries, AgentView>("/agents/{id}", "agent", (agents, http) => agents.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
         routes.MapCommand<RegisterAgent, RegisterAgentRequest, RegisteredAgent>(
             "/agents", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapChange<RecordHeartbeat, HeartbeatRequest, HeartbeatAnswer>(

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Queries;
 
 namespace ControlCenter.Bus;
 
@@ -87,7 +89,25 @@ internal static class BusRoutes
     }
 
     /// <summary>A text in the query string, if it is there.</summary>
-    public static string? OptionalText(HttpContext http, string name) => http.Request.Query[name].ToString() is { Length: > 0 } text ? text : null;
+    public static string? OptionalText(HttpContext http, string name)
+    {
+        var text = http.Request.Query[name].ToString();
+        return text.Length == 0 ? null : TextRules.OptionalLongText(text) is { } problem ? throw new ValidationException(name, problem) : text;
+    }
+
+    /// <summary>One of an enum's words in the query string, if it is there.</summary>
+    public static TEnum? OptionalWord<TEnum>(HttpContext http, string name)
+        where TEnum : struct, Enum
+    {
+        var text = OptionalText(http, name);
+        return text is null ? null
+            : WireNames<TEnum>.TryParse(text, out var word) ? word
+            : throw new ValidationException(name, $"One of {string.Join(", ", WireNames<TEnum>.All)}; '{text}' was given.");
+    }
+
+    /// <summary>The page that the query string asks for.</summary>
+    public static PageRequest PageIn(HttpContext http) =>
+        new((int)(OptionalNumber(http, "limit", 1, PageRequest.MostItems) ?? PageRequest.DefaultLimit), OptionalText(http, "cursor"));
 
     /// <summary>Writes an answer.</summary>
     public static Task WriteAsync<T>(HttpContext http, int status, T value)

@@ -49,11 +49,20 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
             await WriteAsync(http, new DomainException(ProblemTypes.InternalError, "Something went wrong inside the host. The log has it under this trace_id."));
         }
 
-        if (!http.Response.HasStarted && http.Response is { StatusCode: 404 or 405 or 415, ContentLength: null } && http.GetEndpoint() is null or { DisplayName: "405 HTTP Method Not Supported" })
+        // What routing itself turned away has a status and no words yet.
+        if (!http.Response.HasStarted && http.Response.ContentLength is null && http.Response.ContentType is null)
         {
-            await WriteAsync(http, http.Response.StatusCode == StatusCodes.Status405MethodNotAllowed
-                ? new DomainException(ProblemTypes.MethodNotAllowed, $"{http.Request.Method} is not something that can be done to {http.Request.Path}.")
-                : new DomainException(ProblemTypes.NotFound, $"There is nothing at {http.Request.Path}. /openapi/v1.json describes what there is."));
+            var problem = http.Response.StatusCode switch
+            {
+                StatusCodes.Status404NotFound => new DomainException(ProblemTypes.NotFound, $"There is nothing at {http.Request.Path}. /openapi/v1.json describes what there is."),
+                StatusCodes.Status405MethodNotAllowed => new DomainException(ProblemTypes.MethodNotAllowed, $"{http.Request.Method} is not something that can be done to {http.Request.Path}."),
+                StatusCodes.Status415UnsupportedMediaType => new DomainException(ProblemTypes.UnsupportedMediaType, $"The body must be application/json; '{http.Request.ContentType}' was said."),
+                _ => null,
+            };
+            if (problem is not null)
+            {
+                await WriteAsync(http, problem);
+            }
         }
     }
 

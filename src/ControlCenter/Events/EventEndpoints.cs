@@ -46,11 +46,6 @@ internal static class EventEndpoints
         var filter = new EventFilter(
             BusRoutes.OptionalText(http, "kind"), BusRoutes.OptionalText(http, "subject"),
             BusRoutes.OptionalId(http, "task_id"), BusRoutes.OptionalId(http, "ticket_id"), BusRoutes.OptionalId(http, "actor_id"));
-        if ((Domain.Text.TextRules.OptionalLongText(filter.KindPrefix) ?? Domain.Text.TextRules.OptionalLongText(filter.Subject)) is { } problem)
-        {
-            throw new ValidationException("kind", problem);
-        }
-
         var events = await http.RequestServices.GetRequiredService<EventReader>().ReadAfterAsync(
             after, http.RequestServices.GetRequiredService<EventFeed>().Head, filter, limit + 1, http.RequestAborted);
         var buffer = new ArrayBufferWriter<byte>();

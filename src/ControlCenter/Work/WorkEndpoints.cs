@@ -1,4 +1,6 @@
 using ControlCenter.Bus;
+using ControlCenter.Domain.Work;
+using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Work;
 
 namespace ControlCenter.Work;
@@ -8,6 +10,7 @@ internal static class WorkEndpoints
 {
     public static void MapWork(this IEndpointRouteBuilder routes)
     {
+        MapQueries(routes);
         routes.MapCommand<CreateTicket, CreateTicketRequest, CreatedTicket>(
             "/tickets", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapChange<EditTicket, EditTicketRequest, CreatedTicket>(
@@ -35,6 +38,25 @@ internal static class WorkEndpoints
         routes.MapCommand<CancelTask, CancelTaskRequest, TaskStanding>(
             "/tasks/{id}/cancel", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
     }
+
+    private static void MapQueries(IEndpointRouteBuilder routes)
+    {
+        routes.MapQuery<TicketQueries, Page<TicketView>>("/tickets", "list", async (tickets, http) => await tickets.ListAsync(
+            new TicketFilter(BusRoutes.OptionalWord<TicketState>(http, "state"), BusRoutes.OptionalText(http, "project"), BusRoutes.OptionalText(http, "text")),
+            BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<TicketQueries, TicketView>("/tickets/{id}", "ticket", (tickets, http) => tickets.FindAsync(TicketIn(http), http.RequestAborted));
+        routes.MapQuery<TaskQueries, Page<TaskView>>("/tasks", "list", async (tasks, http) => await tasks.ListAsync(
+            new TaskFilter(
+                BusRoutes.OptionalWord<TaskState>(http, "state"), await TicketFilterAsync(http), BusRoutes.OptionalId(http, "agent"), BusRoutes.OptionalText(http, "text")),
+            BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<TaskQueries, TaskDetail>("/tasks/{id}", "task", (tasks, http) => tasks.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+    }
+
+    // By id or by key, like everywhere; a ticket that is not there has no tasks.
+    private static async Task<Guid?> TicketFilterAsync(HttpContext http) =>
+        BusRoutes.OptionalText(http, "ticket") is { } ticket
+            ? (await http.RequestServices.GetRequiredService<TicketQueries>().FindAsync(ticket, http.RequestAborted))?.TicketId ?? Guid.Empty
+            : null;
 
     private static string TicketIn(HttpContext http) => http.GetRouteValue("id")!.ToString()!;
 }

@@ -79,6 +79,23 @@ public sealed class EventFeed
         return cancellationToken.CanBeCanceled ? wait.WaitAsync(cancellationToken) : wait;
     }
 
+    /// <summary>Ends when an event that fits comes after <paramref name="position"/>, or when what is kept here has been overrun and nobody can tell.</summary>
+    public async Task WaitForAsync(long position, Predicate<FeedEvent> fits, CancellationToken cancellationToken)
+    {
+        var seen = new List<FeedEvent>();
+        while (true)
+        {
+            await WaitForMoreAsync(position, cancellationToken);
+            seen.Clear();
+            if (Read(position, FeedScope.Everything, seen, int.MaxValue) is not { } read || seen.Exists(fits))
+            {
+                return;
+            }
+
+            position = read;
+        }
+    }
+
     /// <summary>Copies what comes after <paramref name="position"/> into <paramref name="into"/> and says how far that went.</summary>
     /// <returns>The place up to which everything has now been seen, or null if part of it is no longer kept here.</returns>
     public long? Read(long position, FeedScope scope, List<FeedEvent> into, int atMost)

@@ -230,21 +230,9 @@ public sealed class ClaimTask(
     {
         using var timeout = new CancellationTokenSource(patience, Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        var seen = new List<FeedEvent>();
         try
         {
-            while (true)
-            {
-                await feed.WaitForMoreAsync(position, either.Token);
-                seen.Clear();
-                var read = feed.Read(position, FeedScope.Everything, seen, int.MaxValue);
-                if (read is null || seen.Exists(e => MayMakeReady(e.Record.Kind)))
-                {
-                    return;
-                }
-
-                position = read.Value;
-            }
+            await feed.WaitForAsync(position, e => MayMakeReady(e.Record.Kind), either.Token);
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

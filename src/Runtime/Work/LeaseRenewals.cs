@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ControlCenter.Runtime.Commands;
 
 namespace ControlCenter.Runtime.Work;
@@ -6,7 +7,10 @@ namespace ControlCenter.Runtime.Work;
 public sealed record LeaseClaim(Guid LeaseId, long FencingToken);
 
 /// <summary>What became of a lease that was named: a new expiry, or gone.</summary>
-public sealed record LeaseStanding(Guid LeaseId, DateTimeOffset? ExpiresAt, bool Lost);
+public sealed record LeaseStanding(
+    Guid LeaseId,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DateTimeOffset? ExpiresAt,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Lost);
 
 /// <summary>Renews leases with a heartbeat.</summary>
 public static class LeaseRenewals
