@@ -1,5 +1,6 @@
 using ControlCenter.Access;
 using ControlCenter.Bus;
+using ControlCenter.Dashboard;
 using ControlCenter.Health;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Access;
@@ -62,9 +63,11 @@ internal static class ControlCenterHost
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddBus();
         builder.Services.AddSignIn(settings);
+        builder.Services.AddDashboard();
         var app = builder.Build();
         app.UseSecurityHeaders();
         app.MapBus();
+        app.MapDashboard();
         return app;
     }
 }

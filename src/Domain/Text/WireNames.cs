@@ -31,3 +31,11 @@ public static class WireNames<TEnum>
     public static TEnum Parse(string name) =>
         TryParse(name, out var value) ? value : throw new FormatException($"'{name}' is not one of {string.Join(", ", All)}.");
 }
+
+/// <summary>The wire name where a value is at hand.</summary>
+public static class WireName
+{
+    /// <summary>The value's word.</summary>
+    public static string Wire<TEnum>(this TEnum value)
+        where TEnum : struct, Enum => WireNames<TEnum>.ToWire(value);
+}

@@ -13,7 +13,16 @@ namespace ControlCenter.Runtime.EventLog;
 /// <param name="TaskId">Events of one task.</param>
 /// <param name="TicketId">Events of one ticket and of its tasks.</param>
 /// <param name="ActorId">Events that one actor caused.</param>
-public sealed record EventFilter(string? KindPrefix = null, string? Subject = null, Guid? TaskId = null, Guid? TicketId = null, Guid? ActorId = null);
+public sealed record EventFilter(string? KindPrefix = null, string? Subject = null, Guid? TaskId = null, Guid? TicketId = null, Guid? ActorId = null)
+{
+    /// <summary>Whether an event that has just happened is one of those asked for.</summary>
+    public bool Fits(EventRecord record) =>
+        (KindPrefix is not { Length: > 0 } kind || (kind[^1] is '.' or '*' ? record.Kind.StartsWith(kind.TrimEnd('*'), StringComparison.Ordinal) : record.Kind == kind))
+        && (string.IsNullOrEmpty(Subject) || record.Subject == Subject)
+        && (TaskId is null || record.TaskId == TaskId)
+        && (TicketId is null || record.TicketId == TicketId)
+        && (ActorId is null || record.ActorId == ActorId);
+}
 
 /// <summary>Reads the log from the database, in order.</summary>
 public sealed class EventReader(NpgsqlDataSource database)
@@ -79,11 +88,11 @@ public sealed class EventReader(NpgsqlDataSource database)
         {
             if (kind[^1] is '.' or '*')
             {
-                // A range that the index on kind can serve: '/' is the character after '.'.
+                // A range that the index on kind can serve; kinds are ASCII, so nothing of the family comes after its end.
                 var family = kind.TrimEnd('*');
                 sql.Append(" and kind >= @kind and kind < @kind_end");
                 parameters.Add(new NpgsqlParameter<string>("kind", family));
-                parameters.Add(new NpgsqlParameter<string>("kind_end", family + '\uffff'));
+                parameters.Add(new NpgsqlParameter<string>("kind_end", family + '~'));
             }
             else
             {

@@ -7,6 +7,7 @@ using ControlCenter.Domain.Work;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Governance;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -31,7 +32,8 @@ public sealed record GrantedLease(Guid LeaseId, long FencingToken, DateTimeOffse
 
 /// <summary>Hands out ready tasks: highest priority, then oldest; one task to one agent; many agents in one commit.</summary>
 public sealed class ClaimTask(
-    NpgsqlDataSource database, EventLogSignal signal, EventFeed feed, Admission admission, TimeProvider time, ILogger<ClaimTask> logger)
+    NpgsqlDataSource database, EventLogSignal signal, EventFeed feed, Admission admission,
+    IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ClaimTask> logger)
     : GroupCommit<ClaimTask.Ask, ClaimedWork>("task-claims", database, signal, time, logger)
 {
     private const int LongestWaitSeconds = 60;
@@ -56,7 +58,7 @@ public sealed class ClaimTask(
             admission.RequireExecution();
             var position = feed.Head;
             // While there is time left an empty hand is not the answer yet, so it is not kept as one either.
-            var last = Time.GetElapsedTime(askedAt) >= patience;
+            var last = Time.GetElapsedTime(askedAt) >= patience || lifetime.ApplicationStopping.IsCancellationRequested;
             var outcome = await SubmitAsync(ask with { MayWait = !last }, idempotency, cancellationToken);
             if (outcome.Value is not null || outcome.Replayed is not null || last)
             {
@@ -229,14 +231,14 @@ public sealed class ClaimTask(
     private async Task WaitForWorkAsync(long position, TimeSpan patience, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(patience, Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token, lifetime.ApplicationStopping);
         try
         {
             await feed.WaitForAsync(position, e => MayMakeReady(e.Record.Kind), either.Token);
         }
-        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // Patience over: the caller asks one last time, so that nothing is missed in between.
+            // Patience over, or the host is stopping: the caller asks one last time, so that nothing is missed in between.
         }
     }
 

@@ -15,7 +15,7 @@ internal static class InitialSql
             seq bigint not null,
             at timestamptz not null,
             actor_id uuid not null,
-            kind text not null check (kind ~ '^[a-z0-9][a-z0-9_.-]{0,79}$'),
+            kind text collate "C" not null check (kind ~ '^[a-z0-9][a-z0-9_.-]{0,79}$'),
             subject_type text not null,
             subject_id text not null,
             ticket_id uuid,

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using ControlCenter.Domain.Events;
+
+namespace ControlCenter.Dashboard;
+
+/// <summary>An event as a sentence.</summary>
+internal static class EventWords
+{
+    private const int LongestQuote = 160;
+
+    /// <summary>What happened, for somebody who reads along.</summary>
+    public static string Of(EventRecord record)
+    {
+        using var document = JsonDocument.Parse(record.Data);
+        return Of(record.Kind, document.RootElement);
+    }
+
+    /// <summary>What happened, for somebody who reads along.</summary>
+    public static string Of(string kind, JsonElement data)
+    {
+        string Text(string name) => data.ValueKind == JsonValueKind.Object && data.TryGetProperty(name, out var value)
+            ? Shortened(value.ValueKind == JsonValueKind.String ? value.GetString()! : value.ValueKind == JsonValueKind.Null ? "" : value.GetRawText())
+            : "";
+
+        string With(string words, string name) => Text(name) is { Length: > 0 } text ? $"{words}: {text}" : words;
+
+        return kind switch
+        {
+            "ticket.created" => $"Ticket {Text("key")}: {Text("title")}",
+            "ticket.updated" => $"Ticket {Text("key")} changed: {Text("title")}",
+            "task.created" => With("Task planned", "title"),
+            "task.claimed" => $"Task taken at fencing token {Text("fencing_token")}",
+            "task.progress" => (Text("percent"), Text("message")) switch
+            {
+                ("", "") => "Progress",
+                ("", var message) => message,
+                (var percent, "") => $"{percent} %",
+                var (percent, message) => $"{percent} %: {message}",
+            },
+            "task.checkpoint" => $"Checkpoint saved ({Text("size_bytes")} bytes)",
+            "task.waiting_human" => "Task waits for a human",
+            "task.resumed" => "Task goes on",
+            "task.completed" => $"Task completed in attempt {Text("attempt")}",
+            "task.attempt_failed" => With("Attempt failed", "error"),
+            "task.failed" => Text("exhausted") == "true" ? $"Task failed: all {Text("max_attempts")} attempts are used up" : With("Task failed", "error"),
+            "task.ready" => Text("title") is { Length: > 0 } title ? $"Task ready again: {title}" : With("Task ready", "why"),
+            "task.released" => With("Task given back", "reason"),
+            "task.cancelled" => With("Task cancelled", "reason"),
+            "lease.expired" => $"Lease of attempt {Text("expired_attempt")} expired: {Text("title")}",
+            "lease.revoked" => With("Lease taken away", "why"),
+            "escalation.opened" => With("Asked", "title"),
+            "escalation.decided" => $"{Capital(Text("verdict"))} by {Text("decided_by")}: {Text("title")}{(Text("comment") is { Length: > 0 } comment ? $" – {comment}" : "")}",
+            "escalation.expired" => With("Nobody decided in time", "title"),
+            "agent.registered" => With("Agent registered", "name"),
+            "agent.live" => "Agent is heard of",
+            "agent.stale" or "agent.lost" => $"Agent {Text("name")} is {kind[6..]}",
+            "agent.activity_changed" => With("Agent is", "activity"),
+            "agent.paused" => "Agent paused",
+            "agent.resumed" => "Agent resumed",
+            "intervention.requested" => $"{Capital(Text("kind"))} sent to agent{(Text("text") is { Length: > 0 } text ? $": {text}" : "")}",
+            "intervention.acknowledged" => "Agent acknowledged",
+            "admission.changed" => With("Admission is", "level"),
+            "security.sign_in_succeeded" => With("Signed in", "by"),
+            "security.sign_in_refused" => "Sign-in refused",
+            "security.access_refused" => $"Refused: {Text("by")} tried {Text("subject")}",
+            "security.key_created" => "Key made",
+            "bus.rate_limit_warning" => $"{Text("actor")} goes beyond its normal rate of {Text("what")}",
+            "bus.rate_limited" => $"{Text("actor")} is turned away: too many {Text("what")}",
+            _ => $"{kind} {Shortened(data.GetRawText())}",
+        };
+    }
+
+    private static string Capital(string word) => word.Length > 0 ? char.ToUpperInvariant(word[0]) + word[1..] : word;
+
+    private static string Shortened(string text) => text.Length > LongestQuote ? string.Concat(text.AsSpan(0, LongestQuote), "…") : text;
+}
+
+/// <summary>Where an event leads.</summary>
+internal static class EventLinks
+{
+    /// <summary>The page of what it happened to.</summary>
+    public static string To(EventRecord record) => record.SubjectType switch
+    {
+        "escalation" => $"/escalations/{record.SubjectId}",
+        "agent" => $"/agents/{record.SubjectId}",
+        _ when record.TaskId is { } task => $"/work/tasks/{task}",
+        "ticket" => $"/work/{record.SubjectId}",
+        _ => $"/events?at={record.Seq}",
+    };
+}

@@ -1,0 +1,82 @@
+using ControlCenter.Domain.Agents;
+using ControlCenter.Domain.Escalations;
+using ControlCenter.Domain.Work;
+using ControlCenter.Runtime.Health;
+
+namespace ControlCenter.Dashboard;
+
+/// <summary>How a state looks: a tone, an icon and a word, always together.</summary>
+/// <param name="Tone">good, warn, bad, info, accent, or nothing.</param>
+/// <param name="Icon">The icon's name.</param>
+/// <param name="Word">The word.</param>
+public sealed record StatusLook(string Tone, string Icon, string Word)
+{
+    /// <summary>A task's state.</summary>
+    public static StatusLook Of(TaskState state) => state switch
+    {
+        TaskState.Blocked => new("", "lock", "Blocked"),
+        TaskState.Ready => new("info", "circle", "Ready"),
+        TaskState.Leased => new("accent", "play", "Taken"),
+        TaskState.Running => new("accent", "play", "Running"),
+        TaskState.WaitingHuman => new("warn", "hand", "Waits for you"),
+        TaskState.Completed => new("good", "check", "Completed"),
+        TaskState.Failed => new("bad", "x", "Failed"),
+        _ => new("", "stop", "Cancelled"),
+    };
+
+    /// <summary>A ticket's state.</summary>
+    public static StatusLook Of(TicketState state) => state switch
+    {
+        TicketState.Open => new("info", "circle", "Open"),
+        TicketState.InProgress => new("accent", "play", "In progress"),
+        TicketState.Done => new("good", "check", "Done"),
+        _ => new("", "stop", "Cancelled"),
+    };
+
+    /// <summary>An escalation's state.</summary>
+    public static StatusLook Of(EscalationState state) => state switch
+    {
+        EscalationState.Waiting => new("warn", "hand", "Waiting"),
+        EscalationState.Approved => new("good", "check", "Approved"),
+        EscalationState.Denied => new("bad", "x", "Denied"),
+        EscalationState.Answered => new("good", "message", "Answered"),
+        _ => new("", "clock", "Expired"),
+    };
+
+    /// <summary>What was seen of an agent.</summary>
+    public static StatusLook Of(Liveness liveness) => liveness switch
+    {
+        Liveness.Live => new("good", "heart", "Live"),
+        Liveness.Stale => new("warn", "clock", "Silent"),
+        Liveness.Lost => new("bad", "plug", "Lost"),
+        _ => new("", "question", "Never seen"),
+    };
+
+    /// <summary>How a service is.</summary>
+    public static StatusLook Of(HealthStatus status) => status switch
+    {
+        HealthStatus.Healthy => new("good", "check", "Healthy"),
+        HealthStatus.Degraded => new("warn", "alert", "Degraded"),
+        HealthStatus.Blocked => new("warn", "lock", "Blocked"),
+        HealthStatus.Failed => new("bad", "x", "Failed"),
+        _ => new("", "question", "Unknown"),
+    };
+
+    /// <summary>Something that happened.</summary>
+    public static StatusLook OfEvent(string kind) => kind switch
+    {
+        "task.completed" => new("good", "check", "Completed"),
+        "task.failed" or "task.attempt_failed" => new("bad", "x", "Failed"),
+        "task.claimed" => new("info", "play", "Claimed"),
+        "task.created" or "ticket.created" => new("", "plus", "Created"),
+        "task.checkpoint" => new("", "save", "Checkpoint"),
+        "task.waiting_human" or "escalation.opened" => new("warn", "hand", "Asked"),
+        "escalation.decided" or "task.resumed" => new("good", "message", "Decided"),
+        "escalation.expired" or "lease.expired" or "lease.revoked" => new("bad", "clock", "Expired"),
+        "task.ready" or "task.released" => new("info", "undo", "Ready"),
+        "task.cancelled" => new("", "stop", "Cancelled"),
+        _ when kind.StartsWith("agent.", StringComparison.Ordinal) => new("", "bot", "Agent"),
+        _ when kind.StartsWith("security.", StringComparison.Ordinal) || kind.StartsWith("bus.", StringComparison.Ordinal) => new("warn", "lock", "Security"),
+        _ => new("", "dot", kind),
+    };
+}

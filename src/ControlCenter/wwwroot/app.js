@@ -1,0 +1,100 @@
+// What the browser does by itself, without a round trip: relative times, keys, dialogs, copying, the theme, coming back after a restart.
+
+const units = [["day", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+const short = (seconds) => {
+  const [name, size] = units.find(([, s]) => seconds >= s) ?? units[3];
+  const count = Math.max(0, Math.floor(seconds / size));
+  return `${count} ${name === "day" && count !== 1 ? "days" : name}`;
+};
+
+// <cc-time at="…" mode="ago|left|clock">: ticks here, so that no page renders on the server only because time goes by.
+class CcTime extends HTMLElement {
+  static observedAttributes = ["at", "mode"];
+  static all = new Set();
+  connectedCallback() { CcTime.all.add(this); this.show(); }
+  disconnectedCallback() { CcTime.all.delete(this); }
+  attributeChangedCallback() { this.show(); }
+  show() {
+    const at = new Date(this.getAttribute("at"));
+    if (Number.isNaN(at.getTime())) { this.textContent = "never"; return; }
+    const seconds = (Date.now() - at) / 1000;
+    const mode = this.getAttribute("mode") ?? "ago";
+    const text = mode === "clock" ? at.toLocaleTimeString() : mode === "left" ? (seconds >= 0 ? "over" : `${short(-seconds)} left`) : seconds < 1 ? "now" : `${short(seconds)} ago`;
+    if (this.textContent !== text) this.textContent = text;
+    this.title = `${at.toLocaleString()}\n${at.toISOString()} UTC`;
+  }
+}
+customElements.define("cc-time", CcTime);
+setInterval(() => { if (!document.hidden) CcTime.all.forEach((t) => t.show()); }, 1000);
+
+// Keys: a control says which key presses it (data-key="a", data-key="g o"), or that a key brings the focus to it (data-key-focus="/").
+let prefix = "";
+const find = (attribute, key) => [...document.querySelectorAll(`[${attribute}="${CSS.escape(key)}"]`)].find((e) => !e.disabled && (e.offsetParent !== null || e.dataset.keyAlways !== undefined));
+addEventListener("keydown", (e) => {
+  const typing = e.target.closest("input, textarea, select, [contenteditable]");
+  if (e.ctrlKey || e.metaKey || e.altKey) {
+    if (typing && e.key === "Enter" && (e.ctrlKey || e.metaKey)) e.target.closest("form, dialog, .decide")?.querySelector(".primary, .approve")?.click();
+    return;
+  }
+  if (typing) { if (e.key === "Escape") e.target.blur(); return; }
+  if (document.querySelector("dialog[open]")) return;
+  const key = prefix ? `${prefix} ${e.key}` : e.key;
+  prefix = "";
+  if (key === "g") { prefix = "g"; setTimeout(() => { prefix = ""; }, 1200); return; }
+  const focus = find("data-key-focus", key);
+  const press = focus ?? find("data-key", key);
+  if (!press) return;
+  e.preventDefault();
+  if (focus) focus.focus(); else press.click();
+});
+
+// Dialogs: one that the server renders opens as modal; Escape presses its own cancel, so that the server knows.
+new MutationObserver(() => {
+  for (const dialog of document.querySelectorAll("dialog[data-modal]:not([open])")) {
+    dialog.showModal();
+    dialog.addEventListener("cancel", (e) => { e.preventDefault(); dialog.querySelector("[data-cancel]")?.click(); });
+  }
+}).observe(document.body, { childList: true, subtree: true });
+
+addEventListener("click", async (e) => {
+  const target = e.target.closest("[data-copy], [data-theme-toggle], [data-opens], [data-closes]");
+  if (!target) return;
+  if (target.dataset.copy !== undefined) {
+    await navigator.clipboard?.writeText(target.dataset.copy);
+    const label = target.querySelector("span");
+    if (label) { const before = label.textContent; label.textContent = "Copied"; setTimeout(() => { label.textContent = before; }, 1500); }
+  } else if (target.dataset.themeToggle !== undefined) {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    localStorage.setItem("cc-theme", root.dataset.theme);
+  } else if (target.dataset.opens) document.getElementById(target.dataset.opens).showModal();
+  else target.closest("dialog").close();
+});
+
+// After a restart the old circuit is gone: as soon as the host answers again, the same address is loaded afresh.
+const modal = document.getElementById("components-reconnect-modal");
+let waiting = false;
+if (modal) new MutationObserver(async () => {
+  const gone = ["components-reconnect-failed", "components-reconnect-rejected", "components-reconnect-show"].some((c) => modal.classList.contains(c));
+  if (!gone || waiting) return;
+  waiting = true;
+  const since = Date.now();
+  modal.querySelector("cc-time")?.setAttribute("at", new Date(since).toISOString());
+  let down = false;
+  while (modal.classList.contains("components-reconnect-show") || modal.classList.contains("components-reconnect-failed") || modal.classList.contains("components-reconnect-rejected")) {
+    await new Promise((r) => setTimeout(r, 500));
+    const ready = await fetch("/health/ready", { cache: "no-store" }).then((r) => r.ok, () => false);
+    if (!ready) down = true;
+    // The host was away and is back, or it does not know this circuit any more.
+    if (ready && (down || modal.classList.contains("components-reconnect-rejected") || Date.now() - since > 5000)) { location.reload(); return; }
+  }
+  waiting = false;
+}).observe(modal, { attributes: true, attributeFilter: ["class"] });
+
+// Tells the page's circuit when nobody looks, so that it rests.
+export function watchVisibility(page) {
+  const tell = () => page.invokeMethodAsync("VisibleAsync", !document.hidden).catch(() => {});
+  document.addEventListener("visibilitychange", tell);
+  return { stop: () => document.removeEventListener("visibilitychange", tell) };
+}
