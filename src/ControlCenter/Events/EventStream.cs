@@ -31,7 +31,7 @@ internal sealed partial class EventStream(
     private readonly PipeWriter _body = http.Response.BodyWriter;
 
     /// <summary>Ends the stream in favour of a new one.</summary>
-    public void Replace() => _replaced.Cancel();
+    public void Replace() => _ = _replaced.CancelAsync();
 
     /// <summary>Serves the stream from after <paramref name="after"/>, or from now.</summary>
     public async Task RunAsync(long? after)

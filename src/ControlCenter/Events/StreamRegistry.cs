@@ -47,8 +47,9 @@ internal sealed class StreamRegistry(EventFeed feed, EventReader log, IHostAppli
             // Within the lock: a stream leaves the list before it is disposed.
             if (streams.Count >= most)
             {
-                streams[0].Replace();
+                var oldest = streams[0];
                 streams.RemoveAt(0);
+                oldest.Replace();
             }
 
             streams.Add(stream);

@@ -3,7 +3,7 @@ using ControlCenter.Bus;
 using ControlCenter.Dashboard;
 using ControlCenter.Health;
 using ControlCenter.Runtime;
-using ControlCenter.Runtime.Access;
+using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -25,14 +25,24 @@ internal static class ControlCenterHost
             ? await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(settings.Home), startLog.CreateLogger<EmbeddedPostgres>(), TimeProvider.System, cancellationToken)
             : null;
 
-        await using var app = Build(settings, settings.Database ?? embedded!.ConnectionString);
+        await using var app = await StartAppAsync(settings, settings.Database ?? embedded!.ConnectionString, cancellationToken);
+        await FounderAccess.AnnounceAsync(app, settings, cancellationToken);
+        await app.WaitForShutdownAsync(cancellationToken);
+        return 0;
+    }
+
+    /// <summary>Starts everything but PostgreSQL: schema, founder, services, doors.</summary>
+    public static async Task<WebApplication> StartAppAsync(HostSettings settings, string connectionString, CancellationToken cancellationToken)
+    {
+        var app = Build(settings, connectionString);
         await app.Services.GetRequiredService<MigrateDatabase>().ExecuteAsync(cancellationToken);
         await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
         await app.StartAsync(cancellationToken);
-        await FounderAccess.AnnounceAsync(app, settings, cancellationToken);
+
+        // Whoever reads from the feed's head must find one: the tail's first look comes before the host counts as ready.
+        await app.Services.GetRequiredService<EventTail>().Started.WaitAsync(cancellationToken);
         app.Services.GetRequiredService<Readiness>().Started = true;
-        await app.WaitForShutdownAsync(cancellationToken);
-        return 0;
+        return app;
     }
 
     private static WebApplication Build(HostSettings settings, string connectionString)

@@ -15,6 +15,12 @@ internal static class HostLogging
         logging.AddFilter("Microsoft", framework);
         logging.AddFilter("System", framework);
         logging.AddFilter("Npgsql", framework);
+
+        // Looking for the migrations' table before there is one is no error, and whoever runs a command hears of its failure.
+        logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", settings.LogLevel <= LogLevel.Debug ? settings.LogLevel : LogLevel.None);
+
+        // The keys of sessions are protected by their folder's mode.
+        logging.AddFilter("Microsoft.AspNetCore.DataProtection", (LogLevel)Math.Max((int)LogLevel.Error, (int)settings.LogLevel));
         if (settings.JsonLog)
         {
             logging.AddJsonConsole(options => (options.UseUtcTimestamp, options.TimestampFormat, options.IncludeScopes) = (true, "O", true));

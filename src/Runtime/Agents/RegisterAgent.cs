@@ -18,7 +18,8 @@ public sealed record RegisterAgentRequest(string Name, string Kind, string[]? Ca
 
 /// <summary>The agent, with its key, which is never shown again.</summary>
 public sealed record RegisteredAgent(
-    Guid AgentId, string Name, string Kind, string[] Capabilities, string? Host, string? Surface, string Key, int HeartbeatSeconds);
+    Guid AgentId, string Name, string Kind, string[] Capabilities, string? Host, string? Surface, string Key, int HeartbeatSeconds)
+    : ICarriesSecret;
 
 /// <summary>Registers agents.</summary>
 public sealed class RegisterAgent(Transactions transactions, TimeProvider time)

@@ -10,7 +10,8 @@ namespace ControlCenter.Runtime.Commands;
 /// <param name="Key">1 to 200 characters of the caller's choice.</param>
 /// <param name="RequestHash">SHA-256 of method, path and body.</param>
 /// <param name="SuccessStatus">The HTTP status that goes with the result.</param>
-public sealed record IdempotentRequest(Guid ActorId, string Key, byte[] RequestHash, int SuccessStatus);
+/// <param name="SealingKey">32 bytes that only this caller can derive again, under which an answer with a secret in it is kept.</param>
+public sealed record IdempotentRequest(Guid ActorId, string Key, byte[] RequestHash, int SuccessStatus, byte[] SealingKey);
 
 /// <summary>An answer as it was given the first time.</summary>
 /// <param name="Status">HTTP status.</param>
@@ -73,7 +74,7 @@ public static class IdempotencyKeys
         {
             var place = reader.GetInt32(0);
             answers[place] = reader.GetFieldValue<byte[]>(1).AsSpan().SequenceEqual(requests[place]!.RequestHash)
-                ? new StoredAnswer(reader.GetInt16(2), reader.GetString(3))
+                ? new StoredAnswer(reader.GetInt16(2), SealedAnswer.Open(reader.GetString(3), requests[place]!.SealingKey))
                 : StoredAnswer.Of(new DomainException(
                     ProblemTypes.IdempotencyMismatch,
                     $"The Idempotency-Key '{requests[place]!.Key}' was used for another request within the last 24 hours. Use a new key for a new request."));

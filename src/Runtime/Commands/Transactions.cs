@@ -49,7 +49,13 @@ public sealed class Transactions(NpgsqlDataSource database, EventLogSignal signa
 
     /// <summary>The answer to keep for a result.</summary>
     internal static StoredAnswer AnswerOf<T>(IdempotentRequest request, T result) =>
-        result is null ? new StoredAnswer(204, "") : new StoredAnswer(request.SuccessStatus, JsonSerializer.Serialize(result, WireJson.Options));
+        result is null ? new StoredAnswer(204, "") : new StoredAnswer(request.SuccessStatus, BodyOf(request, result));
+
+    private static string BodyOf<T>(IdempotentRequest request, T result)
+    {
+        var body = JsonSerializer.Serialize(result, WireJson.Options);
+        return result is ICarriesSecret ? SealedAnswer.Seal(body, request.SealingKey) : body;
+    }
 
     private async Task<Outcome<T>> TryAsync<T>(
         Caller caller, IdempotentRequest? request, Func<UnitOfWork, CancellationToken, Task<T>> work, CancellationToken cancellationToken)

@@ -35,6 +35,7 @@ public sealed record PageRequest(int Limit = PageRequest.DefaultLimit, string? C
 
             Span<byte> bytes = stackalloc byte[64];
             return Cursor.Length <= 64
+                && Base64Url.IsValid(Cursor)
                 && Base64Url.TryDecodeFromChars(Cursor, bytes, out var written)
                 && long.TryParse(bytes[..written], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var position)
                 ? position

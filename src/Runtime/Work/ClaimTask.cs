@@ -230,7 +230,8 @@ public sealed class ClaimTask(
     /// <summary>Waits until the log tells of something that may have made a task ready, or the patience is over.</summary>
     private async Task WaitForWorkAsync(long position, TimeSpan patience, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(patience, Time);
+        // Time goes on between two looks at it, and a delay of minus one millisecond would mean for ever.
+        using var timeout = new CancellationTokenSource(patience > TimeSpan.Zero ? patience : TimeSpan.Zero, Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token, lifetime.ApplicationStopping);
         try
         {
