@@ -40,6 +40,7 @@ public static class RuntimeServices
 
         services.AddSingleton<Transactions>();
         services.AddSingleton<IdempotencyGate>();
+        services.AddService<ForgetAnswers>();
         services.AddSingleton<CallerDirectory>();
         services.AddSingleton<FirstStart>();
         services.AddSingleton<SignInLinks>();

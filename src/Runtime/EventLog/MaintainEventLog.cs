@@ -1,11 +1,10 @@
-using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace ControlCenter.Runtime.EventLog;
 
-/// <summary>Makes the log's partitions ahead of time, and forgets answers to repeated requests once their day is over.</summary>
+/// <summary>Makes the log's partitions ahead of time.</summary>
 public sealed class MaintainEventLog(NpgsqlDataSource database, TimeProvider time, ILogger<MaintainEventLog> logger)
     : SupervisedService("event-log-upkeep", time, logger)
 {
@@ -21,8 +20,7 @@ public sealed class MaintainEventLog(NpgsqlDataSource database, TimeProvider tim
         do
         {
             await MakePartitionAsync(stoppingToken);
-            var forgotten = await ForgetAnswersAsync(stoppingToken);
-            Beat($"partitions are there; {forgotten} old answers forgotten");
+            Beat("this month's and the next two months' partitions are there");
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
@@ -32,12 +30,5 @@ public sealed class MaintainEventLog(NpgsqlDataSource database, TimeProvider tim
         await using var command = database.CreateCommand(
             "select events_make_partition(((now() at time zone 'UTC') + make_interval(months => m))::date) from generate_series(0, 2) m");
         await command.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    private async Task<int> ForgetAnswersAsync(CancellationToken cancellationToken)
-    {
-        await using var command = database.CreateCommand("delete from idempotency_keys where created_at <= clock_timestamp() - @kept");
-        command.Parameters.AddWithValue("kept", StoredAnswer.KeptFor);
-        return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
