@@ -200,7 +200,8 @@ public sealed class ClusterFolder
         Own(path, Owner);
     }
 
-    private static bool IsFree(int port)
+    /// <summary>Whether nobody listens on a loopback port.</summary>
+    internal static bool IsFree(int port)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try

@@ -19,6 +19,9 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
 
     // A fast shutdown ends sessions and writes a checkpoint; past this the next start recovers instead.
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(8);
+    // Several hosts that start at once may each find the same port free; more often than this it is no coincidence.
+    private const int MostPortTries = 10;
+
     private static readonly TimeSpan StartPoll = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestRestartBackoff = TimeSpan.FromSeconds(5);
 
@@ -72,20 +75,7 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
 
             cluster.Initialise(binaries);
             await EndLeftoverAsync(cluster, logger, time, cancellationToken);
-            var port = cluster.ChoosePort(options.Port);
-            cluster.WriteSettings(port);
-            var postgres = new EmbeddedPostgres(options, hostLock, cluster, binaries, port, logger, time);
-            try
-            {
-                await postgres.WaitUntilReadyAsync(cancellationToken);
-                await postgres.EnsureDatabaseAsync(cancellationToken);
-            }
-            catch
-            {
-                await postgres.StopAsync(CancellationToken.None);
-                throw;
-            }
-
+            var postgres = await LaunchAsync(options, hostLock, cluster, binaries, logger, time, cancellationToken);
             postgres._watch = postgres.WatchAsync();
             return postgres;
         }
@@ -125,6 +115,33 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         _server.Dispose();
         _stopping.Dispose();
         _lock.Dispose();
+    }
+
+    /// <summary>Launches the server, on another port if somebody else took the chosen one in between.</summary>
+    private static async Task<EmbeddedPostgres> LaunchAsync(
+        EmbeddedPostgresOptions options, HostLock hostLock, ClusterFolder cluster, ServerBinaries binaries, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var port = cluster.ChoosePort(options.Port);
+            cluster.WriteSettings(port);
+            var postgres = new EmbeddedPostgres(options, hostLock, cluster, binaries, port, logger, time);
+            try
+            {
+                await postgres.WaitUntilReadyAsync(cancellationToken);
+                await postgres.EnsureDatabaseAsync(cancellationToken);
+                return postgres;
+            }
+            catch (EmbeddedPostgresException) when (options.Port is null && attempt < MostPortTries && !ClusterFolder.IsFree(port))
+            {
+                await postgres.StopAsync(CancellationToken.None);
+            }
+            catch
+            {
+                await postgres.StopAsync(CancellationToken.None);
+                throw;
+            }
+        }
     }
 
     /// <summary>A server that a killed host has left behind is stopped first: it may be on another port and with other settings.</summary>
