@@ -23,6 +23,7 @@ public sealed class AgentTable : IEntityTypeConfiguration<Agent>
         builder.Property(a => a.Liveness).HasWireName();
         builder.Property(a => a.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         builder.HasIndex(a => a.Name).IsUnique().HasDatabaseName("agents_by_name");
+        builder.HasIndex(a => new { a.CreatedAt, a.Id }).HasDatabaseName("agents_by_age");
         builder.HasOne<Actor>().WithOne().HasForeignKey<Agent>(a => a.Id).OnDelete(DeleteBehavior.Restrict);
     }
 }

@@ -26,7 +26,8 @@ public sealed class EscalationTable : IEntityTypeConfiguration<Escalation>
         builder.Property(e => e.Action).HasColumnType("text");
         builder.Property(e => e.OpenedAt).HasDefaultValueSql("clock_timestamp()");
         builder.HasIndex(e => e.ExpiresAt).HasDatabaseName("escalations_waiting").HasFilter("state = 'waiting'");
-        builder.HasIndex(e => new { e.State, e.OpenedAt }).HasDatabaseName("escalations_by_state");
+        builder.HasIndex(e => new { e.State, e.OpenedAt, e.Id }).HasDatabaseName("escalations_by_state");
+        builder.HasIndex(e => new { e.OpenedAt, e.Id }).HasDatabaseName("escalations_by_time");
         builder.HasIndex(e => e.TaskId).HasDatabaseName("escalations_by_task").HasFilter("task_id is not null");
         builder.HasOne<WorkTask>().WithMany().HasForeignKey(e => e.TaskId).OnDelete(DeleteBehavior.Restrict);
         builder.HasOne<Ticket>().WithMany().HasForeignKey(e => e.TicketId).OnDelete(DeleteBehavior.Restrict);

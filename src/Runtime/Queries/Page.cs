@@ -1,6 +1,5 @@
+using System.Buffers.Binary;
 using System.Buffers.Text;
-using System.Globalization;
-using System.Text;
 using ControlCenter.Domain.Problems;
 
 namespace ControlCenter.Runtime.Queries;
@@ -10,6 +9,11 @@ namespace ControlCenter.Runtime.Queries;
 /// <param name="Items">What is on it.</param>
 /// <param name="NextCursor">Where the next page begins; null on the last.</param>
 public sealed record Page<T>(IReadOnlyList<T> Items, string? NextCursor);
+
+/// <summary>A place in a list that is ordered by time: the id tells apart what happened in the same microsecond.</summary>
+/// <param name="At">When.</param>
+/// <param name="Id">Which.</param>
+public readonly record struct PlaceInTime(DateTimeOffset At, Guid Id);
 
 /// <summary>Which page is asked for.</summary>
 /// <param name="Limit">1 to 200.</param>
@@ -22,9 +26,23 @@ public sealed record PageRequest(int Limit = PageRequest.DefaultLimit, string? C
     /// <summary>What is meant when nothing is said.</summary>
     public const int DefaultLimit = 50;
 
-    /// <summary>The place after which the page begins.</summary>
-    /// <exception cref="ValidationException">It is no cursor that this host gave out.</exception>
-    public long? Position
+    private const int NumberBytes = sizeof(long);
+    private const int PlaceBytes = NumberBytes + 16;
+
+    /// <summary>The number after which the page begins, in a list that is ordered by a number.</summary>
+    /// <exception cref="ValidationException">It is no cursor that such a list gave out.</exception>
+    public long? AfterNumber
+    {
+        get
+        {
+            Span<byte> bytes = stackalloc byte[NumberBytes];
+            return Cursor is null ? null : Decode(bytes) ? BinaryPrimitives.ReadInt64BigEndian(bytes) : throw Refused();
+        }
+    }
+
+    /// <summary>The place after which the page begins, in a list that is ordered by time.</summary>
+    /// <exception cref="ValidationException">It is no cursor that such a list gave out.</exception>
+    public PlaceInTime? AfterPlace
     {
         get
         {
@@ -33,19 +51,36 @@ public sealed record PageRequest(int Limit = PageRequest.DefaultLimit, string? C
                 return null;
             }
 
-            Span<byte> bytes = stackalloc byte[64];
-            return Cursor.Length <= 64
-                && Base64Url.IsValid(Cursor)
-                && Base64Url.TryDecodeFromChars(Cursor, bytes, out var written)
-                && long.TryParse(bytes[..written], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var position)
-                ? position
-                : throw new ValidationException("cursor", $"'{Cursor}' is not a cursor that a page of this list gave as its next_cursor.");
+            Span<byte> bytes = stackalloc byte[PlaceBytes];
+            return Decode(bytes) && BinaryPrimitives.ReadInt64BigEndian(bytes) is var ticks && ticks >= 0 && ticks <= DateTime.MaxValue.Ticks
+                ? new PlaceInTime(new DateTimeOffset(ticks, TimeSpan.Zero), new Guid(bytes[NumberBytes..], bigEndian: true))
+                : throw Refused();
         }
     }
 
     /// <summary>Makes a page of rows that were read one beyond the limit.</summary>
-    public Page<T> PageOf<T>(List<T> rows, Func<T, long> positionOf) =>
-        rows.Count <= Limit
-            ? new Page<T>(rows, null)
-            : new Page<T>(rows[..Limit], Base64Url.EncodeToString(Encoding.ASCII.GetBytes(positionOf(rows[Limit - 1]).ToString(CultureInfo.InvariantCulture))));
+    public Page<T> PageOf<T>(List<T> rows, Func<T, long> numberOf) => PageOf(rows, row =>
+    {
+        var bytes = new byte[NumberBytes];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, numberOf(row));
+        return bytes;
+    });
+
+    /// <summary>Makes a page of rows that were read one beyond the limit.</summary>
+    public Page<T> PageOf<T>(List<T> rows, Func<T, PlaceInTime> placeOf) => PageOf(rows, row =>
+    {
+        var bytes = new byte[PlaceBytes];
+        var (at, id) = placeOf(row);
+        BinaryPrimitives.WriteInt64BigEndian(bytes, at.UtcTicks);
+        id.TryWriteBytes(bytes.AsSpan(NumberBytes), bigEndian: true, out _);
+        return bytes;
+    });
+
+    private Page<T> PageOf<T>(List<T> rows, Func<T, byte[]> cursorOf) =>
+        rows.Count <= Limit ? new Page<T>(rows, null) : new Page<T>(rows[..Limit], Base64Url.EncodeToString(cursorOf(rows[Limit - 1])));
+
+    private bool Decode(Span<byte> bytes) =>
+        Base64Url.IsValid(Cursor, out var length) && length == bytes.Length && Base64Url.TryDecodeFromChars(Cursor, bytes, out _);
+
+    private static ValidationException Refused() => new("cursor", "This is not a cursor that a page of this list gave as its next_cursor.");
 }

@@ -10,17 +10,23 @@ namespace ControlCenter.Runtime.Work;
 
 /// <summary>A task as lists show it.</summary>
 public sealed record TaskView(
-    Guid TaskId, Guid TicketId, string TicketKey, string Title, string[] RequiredCapabilities, int Priority, TaskState State, int Attempt, int MaxAttempts,
-    int LeaseSeconds, Guid? AgentId, string? AgentName, int? Percent, string? Message, string? Error,
-    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, DateTimeOffset? EndedAt, long Ordinal, DateTimeOffset? LeaseExpiresAt);
+    Guid TaskId, Guid TicketId, string TicketKey, string Title, string[] RequiredCapabilities, Guid[] DependsOn, int Priority, TaskState State,
+    int Attempt, int MaxAttempts, int LeaseSeconds, Guid? AgentId, string? AgentName, int? Percent, string? Message, string? Error,
+    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, DateTimeOffset? EndedAt, long Ordinal, LeaseInForce? Lease);
+
+/// <summary>The lease that a task is held by. Its fencing token is its holder's alone, and stays out of lists.</summary>
+public sealed record LeaseInForce(Guid LeaseId, Guid AgentId, DateTimeOffset GrantedAt, DateTimeOffset ExpiresAt);
 
 /// <summary>A task's whole story.</summary>
 public sealed record TaskDetail(
     Guid TaskId, Guid TicketId, string TicketKey, string TicketTitle, string Title, string? Instructions, string[] RequiredCapabilities, int Priority,
     TaskState State, int Attempt, int MaxAttempts, int LeaseSeconds, Guid? AgentId, string? AgentName, int? Percent, string? Message,
-    JsonElement? Result, string? Error, JsonElement? Checkpoint, DateTimeOffset? CheckpointAt, Guid CreatedBy, string CreatedByName,
-    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, DateTimeOffset? EndedAt,
-    IReadOnlyList<TaskLink> DependsOn, IReadOnlyList<TaskLink> Unblocks, IReadOnlyList<AttemptView> Attempts, IReadOnlyList<ActivityView> Activity);
+    JsonElement? Result, string? Error, CheckpointView? Checkpoint, Guid CreatedBy, string CreatedByName,
+    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, DateTimeOffset? EndedAt, Guid[] DependsOn,
+    IReadOnlyList<TaskLink> Dependencies, IReadOnlyList<TaskLink> Dependents, IReadOnlyList<AttemptView> Attempts, IReadOnlyList<ActivityView> Activity);
+
+/// <summary>What an agent saved of its work. The state is left out where only the list of checkpoints is asked for.</summary>
+public sealed record CheckpointView(Guid CheckpointId, Guid LeaseId, int Attempt, int SizeBytes, DateTimeOffset CreatedAt, JsonElement? State);
 
 /// <summary>Another task, as a link.</summary>
 public sealed record TaskLink(Guid TaskId, string Title, TaskState State);
@@ -30,8 +36,9 @@ public sealed record AttemptView(
     Guid LeaseId, int Attempt, Guid AgentId, string AgentName, long FencingToken, DateTimeOffset GrantedAt, DateTimeOffset ExpiresAt,
     DateTimeOffset? EndedAt, LeaseEnd? EndReason);
 
-/// <summary>Something that happened to a task.</summary>
-public sealed record ActivityView(long Seq, DateTimeOffset At, Guid ActorId, string? ActorName, string Kind, string? Subject, JsonElement Data);
+/// <summary>Something that happened to a task: the event as the stream sends it, and the name of who caused it.</summary>
+public sealed record ActivityView(
+    long Seq, DateTimeOffset At, Guid ActorId, string? ActorName, string Kind, string? Subject, Guid? TicketId, Guid? TaskId, JsonElement Data);
 
 /// <summary>Which tasks are asked for. All that is given must hold.</summary>
 public sealed record TaskFilter(TaskState? State = null, Guid? TicketId = null, Guid? AgentId = null, string? Text = null);
@@ -41,11 +48,13 @@ public sealed class TaskQueries(NpgsqlDataSource database)
 {
     // Enough to tell a story; what came before stays in the log, which the page links to.
     private const int MostActivity = 200;
+    private const int MostCheckpoints = 50;
 
     private const string List =
         """
-        select t.id, t.ticket_id, k.number, t.title, s.capabilities, t.priority, t.state, t.attempt, t.max_attempts, t.lease_seconds,
-            t.agent_id, a.name, t.percent, t.message, t.error, t.created_at, t.updated_at, t.ended_at, t.ordinal, l.expires_at
+        select t.id, t.ticket_id, k.number, t.title, s.capabilities, array(select d.depends_on_id from task_dependencies d where d.task_id = t.id),
+            t.priority, t.state, t.attempt, t.max_attempts, t.lease_seconds,
+            t.agent_id, a.name, t.percent, t.message, t.error, t.created_at, t.updated_at, t.ended_at, t.ordinal, l.id, l.agent_id, l.granted_at, l.expires_at
         from (select * from tasks t where {0} order by {1} limit @limit) t
         join tickets k on k.id = t.ticket_id
         join capability_sets s on s.id = t.capability_set_id
@@ -57,7 +66,7 @@ public sealed class TaskQueries(NpgsqlDataSource database)
     private const string Find =
         """
         select t.id, t.ticket_id, k.number, k.title, t.title, t.instructions, s.capabilities, t.priority, t.state, t.attempt, t.max_attempts, t.lease_seconds,
-            t.agent_id, a.name, t.percent, t.message, t.result::text, t.error, c.state::text, c.created_at, t.created_by, b.name, t.created_at, t.updated_at, t.ended_at
+            t.agent_id, a.name, t.percent, t.message, t.result::text, t.error, c.id, c.lease_id, c.attempt, c.size_bytes, c.created_at, c.state::text, t.created_by, b.name, t.created_at, t.updated_at, t.ended_at
         from tasks t
         join tickets k on k.id = t.ticket_id
         join capability_sets s on s.id = t.capability_set_id
@@ -71,7 +80,8 @@ public sealed class TaskQueries(NpgsqlDataSource database)
         """
         select true, t.id, t.title, t.state from task_dependencies d join tasks t on t.id = d.depends_on_id where d.task_id = $1
         union all
-        select false, t.id, t.title, t.state from task_dependencies d join tasks t on t.id = d.task_id where d.depends_on_id = $1
+        (select false, t.id, t.title, t.state from task_dependencies d join tasks t on t.id = d.task_id where d.depends_on_id = $1
+            order by t.ordinal limit 200)
         """;
 
     private const string Attempts =
@@ -82,7 +92,7 @@ public sealed class TaskQueries(NpgsqlDataSource database)
 
     private const string Activity =
         """
-        select e.seq, e.at, e.actor_id, a.name, e.kind, e.subject_type, e.subject_id, e.data::text
+        select e.seq, e.at, e.actor_id, a.name, e.kind, e.subject_type, e.subject_id, e.ticket_id, e.task_id, e.data::text
         from (select * from events where task_id = $1 order by seq desc limit $2) e
         left join actors a on a.id = e.actor_id
         order by e.seq
@@ -93,7 +103,7 @@ public sealed class TaskQueries(NpgsqlDataSource database)
     {
         await using var command = database.CreateCommand();
         var where = new SqlFilter(command)
-            .Add(filter.TicketId is null ? "t.ordinal < @position" : "t.ordinal > @position", "position", page.Position)
+            .Add(filter.TicketId is null ? "t.ordinal < @position" : "t.ordinal > @position", "position", page.AfterNumber)
             .Add("t.state = @state", "state", filter.State is { } state ? WireNames<TaskState>.ToWire(state) : null)
             .Add("t.ticket_id = @ticket", "ticket", filter.TicketId)
             .Add("t.agent_id = @agent", "agent", filter.AgentId)
@@ -108,10 +118,12 @@ public sealed class TaskQueries(NpgsqlDataSource database)
         {
             tasks.Add(new TaskView(
                 reader.GetGuid(0), reader.GetGuid(1), Ticket.KeyOf(reader.GetInt64(2)), reader.GetString(3), reader.GetFieldValue<string[]>(4),
-                reader.GetInt16(5), WireNames<TaskState>.Parse(reader.GetString(6)), reader.GetInt32(7), reader.GetInt32(8), reader.GetInt32(9),
-                reader.ValueOrNull<Guid>(10), reader.TextOrNull(11), reader.ValueOrNull<short>(12), reader.TextOrNull(13), reader.TextOrNull(14),
-                reader.GetFieldValue<DateTimeOffset>(15), reader.GetFieldValue<DateTimeOffset>(16), reader.ValueOrNull<DateTimeOffset>(17),
-                reader.GetInt64(18), reader.ValueOrNull<DateTimeOffset>(19)));
+                reader.GetFieldValue<Guid[]>(5), reader.GetInt16(6), WireNames<TaskState>.Parse(reader.GetString(7)), reader.GetInt32(8), reader.GetInt32(9),
+                reader.GetInt32(10), reader.ValueOrNull<Guid>(11), reader.TextOrNull(12), reader.ValueOrNull<short>(13), reader.TextOrNull(14),
+                reader.TextOrNull(15), reader.GetFieldValue<DateTimeOffset>(16), reader.GetFieldValue<DateTimeOffset>(17),
+                reader.ValueOrNull<DateTimeOffset>(18), reader.GetInt64(19),
+                reader.ValueOrNull<Guid>(20) is not { } lease ? null : new LeaseInForce(
+                    lease, reader.GetGuid(21), reader.GetFieldValue<DateTimeOffset>(22), reader.GetFieldValue<DateTimeOffset>(23))));
         }
 
         return page.PageOf(tasks, t => t.Ordinal);
@@ -158,22 +170,53 @@ public sealed class TaskQueries(NpgsqlDataSource database)
         {
             activity.Add(new ActivityView(
                 reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), reader.GetGuid(2), reader.TextOrNull(3), reader.GetString(4),
-                EventSubject.Join(reader.GetString(5), reader.GetString(6)), JsonElement.Parse(reader.GetString(7))));
+                EventSubject.Join(reader.GetString(5), reader.GetString(6)), reader.ValueOrNull<Guid>(7), reader.ValueOrNull<Guid>(8),
+                JsonElement.Parse(reader.GetString(9))));
         }
 
         return detail with
         {
-            DependsOn = links.Where(l => l.Needed).Select(l => l.Task).ToList(),
-            Unblocks = links.Where(l => !l.Needed).Select(l => l.Task).ToList(),
+            DependsOn = [.. links.Where(l => l.Needed).Select(l => l.Task.TaskId)],
+            Dependencies = links.Where(l => l.Needed).Select(l => l.Task).ToList(),
+            Dependents = links.Where(l => !l.Needed).Select(l => l.Task).ToList(),
             Attempts = attempts,
             Activity = activity,
         };
     }
 
+    /// <summary>A task's checkpoints, newest first, without what is in them.</summary>
+    public async Task<IReadOnlyList<CheckpointView>> CheckpointsAsync(Guid task, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            "select id, lease_id, attempt, size_bytes, created_at, null::text from checkpoints where task_id = $1 order by created_at desc, id desc limit $2");
+        command.Parameters.Add(new NpgsqlParameter { Value = task });
+        command.Parameters.Add(new NpgsqlParameter { Value = MostCheckpoints });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var checkpoints = new List<CheckpointView>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            checkpoints.Add(ReadCheckpoint(reader, 0));
+        }
+
+        return checkpoints;
+    }
+
+    /// <summary>What is in one checkpoint; null if there is no such.</summary>
+    public async Task<JsonElement?> CheckpointStateAsync(Guid checkpoint, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("select state::text from checkpoints where id = $1");
+        command.Parameters.Add(new NpgsqlParameter { Value = checkpoint });
+        return await command.ExecuteScalarAsync(cancellationToken) is string state ? JsonElement.Parse(state) : null;
+    }
+
+    private static CheckpointView ReadCheckpoint(NpgsqlDataReader reader, int first) => new(
+        reader.GetGuid(first), reader.GetGuid(first + 1), reader.GetInt32(first + 2), reader.GetInt32(first + 3),
+        reader.GetFieldValue<DateTimeOffset>(first + 4), reader.JsonOrNull(first + 5));
+
     private static TaskDetail ReadDetail(NpgsqlDataReader reader) => new(
         reader.GetGuid(0), reader.GetGuid(1), Ticket.KeyOf(reader.GetInt64(2)), reader.GetString(3), reader.GetString(4), reader.TextOrNull(5),
         reader.GetFieldValue<string[]>(6), reader.GetInt16(7), WireNames<TaskState>.Parse(reader.GetString(8)), reader.GetInt32(9), reader.GetInt32(10),
         reader.GetInt32(11), reader.ValueOrNull<Guid>(12), reader.TextOrNull(13), reader.ValueOrNull<short>(14), reader.TextOrNull(15), reader.JsonOrNull(16),
-        reader.TextOrNull(17), reader.JsonOrNull(18), reader.ValueOrNull<DateTimeOffset>(19), reader.GetGuid(20), reader.GetString(21),
-        reader.GetFieldValue<DateTimeOffset>(22), reader.GetFieldValue<DateTimeOffset>(23), reader.ValueOrNull<DateTimeOffset>(24), [], [], [], []);
+        reader.TextOrNull(17), reader.IsDBNull(18) ? null : ReadCheckpoint(reader, 18), reader.GetGuid(24), reader.GetString(25),
+        reader.GetFieldValue<DateTimeOffset>(26), reader.GetFieldValue<DateTimeOffset>(27), reader.ValueOrNull<DateTimeOffset>(28), [], [], [], [], []);
 }

@@ -39,7 +39,7 @@ public sealed class TicketQueries(NpgsqlDataSource database)
     {
         await using var command = database.CreateCommand();
         var where = new SqlFilter(command)
-            .Add("k.number < @before", "before", page.Position)
+            .Add("k.number < @before", "before", page.AfterNumber)
             .Add("k.state = @state", "state", filter.State is { } state ? WireNames<TicketState>.ToWire(state) : null)
             .Add("k.project = @project", "project", filter.Project)
             .Add("(k.title ilike @text or k.description ilike @text)", "text", filter.Text is { } text ? $"%{Escape(text)}%" : null)

@@ -60,6 +60,9 @@ public sealed class TaskTable : IEntityTypeConfiguration<WorkTask>
         builder.HasIndex(t => new { t.State, t.Ordinal }).HasDatabaseName("tasks_by_state");
         builder.HasIndex(t => new { t.AgentId, t.Ordinal }).HasDatabaseName("tasks_by_agent").HasFilter("agent_id is not null");
         builder.HasIndex(t => t.Ordinal).IsUnique().HasDatabaseName("tasks_by_ordinal");
+
+        // The Overview's counts of the last day read only this.
+        builder.HasIndex(t => new { t.State, t.EndedAt }).HasDatabaseName("tasks_ended").HasFilter("ended_at is not null");
         builder.HasIndex(t => new { t.CapabilitySetId, t.Priority, t.Ordinal })
             .HasDatabaseName("tasks_to_claim").IsDescending(false, true, false).HasFilter("state = 'ready'");
         builder.HasOne<Ticket>().WithMany().HasForeignKey(t => t.TicketId).OnDelete(DeleteBehavior.Restrict);
@@ -113,6 +116,7 @@ public sealed class LeaseTable : IEntityTypeConfiguration<Lease>
 
         // Two agents never hold one task: the database itself refuses a second lease in force.
         builder.HasIndex(l => l.TaskId).IsUnique().HasDatabaseName("leases_in_force").HasFilter("ended_at is null");
+        builder.HasIndex(l => l.EndedAt).HasDatabaseName("leases_expired").HasFilter("end_reason = 'expired'");
         builder.HasIndex(l => new { l.TaskId, l.FencingToken }).IsUnique().HasDatabaseName("leases_by_task");
         builder.HasOne<WorkTask>().WithMany().HasForeignKey(l => l.TaskId).OnDelete(DeleteBehavior.Restrict);
         builder.HasOne<Agent>().WithMany().HasForeignKey(l => l.AgentId).OnDelete(DeleteBehavior.Restrict);

@@ -26,9 +26,9 @@ internal sealed class OverviewQueries(NpgsqlDataSource database, TimeProvider ti
             (select count(*) from tasks where state = 'blocked'),
             (select count(*) from tasks where state in ('leased', 'running')),
             (select count(*) from tasks where state = 'waiting_human'),
-            (select count(*) from events where kind = 'task.failed' and at > clock_timestamp() - interval '24 h'),
-            (select count(*) from events where kind = 'task.completed' and at > clock_timestamp() - interval '24 h'),
-            (select count(*) from events where kind = 'lease.expired' and at > clock_timestamp() - interval '24 h'),
+            (select count(*) from tasks where state = 'failed' and ended_at > clock_timestamp() - interval '24 h'),
+            (select count(*) from tasks where state = 'completed' and ended_at > clock_timestamp() - interval '24 h'),
+            (select count(*) from leases where end_reason = 'expired' and ended_at > clock_timestamp() - interval '24 h'),
             (select count(*) from agents), (select count(*) from (select 1 from tickets limit 1) t), clock_timestamp()
         """;
 

@@ -224,6 +224,9 @@ namespace ControlCenter.Runtime.Storage.Migrations
                         .IsUnique()
                         .HasDatabaseName("agents_by_name");
 
+                    b.HasIndex("CreatedAt", "Id")
+                        .HasDatabaseName("agents_by_age");
+
                     b.ToTable("agents", null, t =>
                         {
                             t.HasCheckConstraint("agents_activity_check", "activity in ('idle', 'working', 'waiting', 'stopping')");
@@ -406,7 +409,10 @@ namespace ControlCenter.Runtime.Storage.Migrations
                         .HasDatabaseName("escalations_by_task")
                         .HasFilter("task_id is not null");
 
-                    b.HasIndex("State", "OpenedAt")
+                    b.HasIndex("OpenedAt", "Id")
+                        .HasDatabaseName("escalations_by_time");
+
+                    b.HasIndex("State", "OpenedAt", "Id")
                         .HasDatabaseName("escalations_by_state");
 
                     b.ToTable("escalations", null, t =>
@@ -586,6 +592,10 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.HasKey("Id")
                         .HasName("leases_pkey");
+
+                    b.HasIndex("EndedAt")
+                        .HasDatabaseName("leases_expired")
+                        .HasFilter("end_reason = 'expired'");
 
                     b.HasIndex("TaskId")
                         .IsUnique()
@@ -814,6 +824,10 @@ namespace ControlCenter.Runtime.Storage.Migrations
                     b.HasIndex("AgentId", "Ordinal")
                         .HasDatabaseName("tasks_by_agent")
                         .HasFilter("agent_id is not null");
+
+                    b.HasIndex("State", "EndedAt")
+                        .HasDatabaseName("tasks_ended")
+                        .HasFilter("ended_at is not null");
 
                     b.HasIndex("State", "Ordinal")
                         .HasDatabaseName("tasks_by_state");
