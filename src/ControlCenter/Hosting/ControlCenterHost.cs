@@ -64,7 +64,8 @@ internal static class ControlCenterHost
         builder.Services.Configure<HostOptions>(options =>
         {
             options.ShutdownTimeout = ShutdownTimeout;
-            options.ServicesStopConcurrently = true;
+            // The doors close first, then what stands behind them: a request under way still finds its service.
+            options.ServicesStopConcurrently = false;
             options.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
         });
         builder.Services.AddSingleton(settings);

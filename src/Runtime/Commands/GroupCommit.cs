@@ -43,7 +43,9 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         var pending = new Pending(request, idempotency, cancellationToken);
         if (!_line.Writer.TryWrite(pending))
         {
-            throw new UnavailableException(ProblemTypes.DatabaseUnavailable, $"{Name} is {LongestLine} requests behind; try again shortly.", retryAfterSeconds: 1);
+            throw _line.Reader.Completion.IsCompleted
+                ? Stopping()
+                : new UnavailableException(ProblemTypes.DatabaseUnavailable, $"{Name} is {LongestLine} requests behind; try again shortly.", retryAfterSeconds: 1);
         }
 
         return pending.Answer.Task;
@@ -71,14 +73,25 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            Take(group);
+            _line.Writer.TryComplete();
         }
         finally
         {
-            Fail(group, new UnavailableException(ProblemTypes.ShuttingDown, "The host is stopping; repeat the request when it is back.", retryAfterSeconds: 2));
+            Fail(group, Stopping());
+            if (stoppingToken.IsCancellationRequested)
+            {
+                for (Take(group); group.Count > 0; Take(group))
+                {
+                    Fail(group, Stopping());
+                }
+            }
+
             group.Clear();
         }
     }
+
+    private static UnavailableException Stopping() =>
+        new(ProblemTypes.ShuttingDown, "The host is stopping; repeat the request when it is back.", retryAfterSeconds: 2);
 
     private void Take(List<Pending> group)
     {

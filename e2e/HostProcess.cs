@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using ControlCenter.TestSupport;
+
+namespace ControlCenter.E2E;
+
+/// <summary>The host as a founder runs it: a process of its own, with its own PostgreSQL, that can be killed and started again.</summary>
+public sealed class HostProcess : IAsyncDisposable
+{
+    public const string FounderKey = "founder-key-for-e2e";
+
+    private readonly string _home = Path.Combine("/tmp", $"cc-e2e-{Guid.NewGuid():N}");
+    private readonly int _port = FreePort();
+    private Process? _process;
+
+    public Uri Address => new($"http://127.0.0.1:{_port}");
+
+    public string Output { get; private set; } = "";
+
+    public BusClient Founder
+    {
+        get
+        {
+            var http = new HttpClient { BaseAddress = new Uri(Address, "/api/v1/") };
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", FounderKey);
+            return new BusClient(http);
+        }
+    }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var info = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        info.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "ControlCenter.dll"));
+        info.Environment["CC_HOME"] = _home;
+        info.Environment["CC_LISTEN"] = Address.ToString();
+        info.Environment["CC_FOUNDER_KEY"] = FounderKey;
+        info.Environment.Remove("CC_DATABASE");
+        _process = Process.Start(info)!;
+        _process.OutputDataReceived += (_, line) => Output += line.Data + "\n";
+        _process.ErrorDataReceived += (_, line) => Output += line.Data + "\n";
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        using var http = new HttpClient();
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(90));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (true)
+        {
+            _process.HasExited.ShouldBeFalse(Output);
+            try
+            {
+                if ((await http.GetAsync(new Uri(Address, "/health/ready"), patience.Token)).StatusCode == HttpStatusCode.OK)
+                {
+                    return;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // Not listening yet.
+            }
+
+            await timer.WaitForNextTickAsync(patience.Token);
+        }
+    }
+
+    /// <summary>Kill -9: nothing of the host's gets to say goodbye.</summary>
+    public async Task KillAsync()
+    {
+        _process!.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGTERM, and how long the end took.</summary>
+    public async Task<(int ExitCode, TimeSpan Took)> TerminateAsync(CancellationToken cancellationToken)
+    {
+        var startedAt = Stopwatch.GetTimestamp();
+        using (var kill = Process.Start("/bin/kill", ["-TERM", _process!.Id.ToString()]))
+        {
+            await kill.WaitForExitAsync(cancellationToken);
+        }
+
+        await _process.WaitForExitAsync(cancellationToken);
+        return (_process.ExitCode, Stopwatch.GetElapsedTime(startedAt));
+    }
+
+    /// <summary>Whether any PostgreSQL still runs on this host's folder.</summary>
+    public bool LeavesPostgresBehind() =>
+        Directory.EnumerateDirectories("/proc").Where(p => int.TryParse(Path.GetFileName(p), out _)).Any(p =>
+        {
+            try
+            {
+                return File.ReadAllText(Path.Combine(p, "cmdline")).Contains(_home, StringComparison.Ordinal);
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        });
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            await TerminateAsync(CancellationToken.None);
+        }
+
+        _process?.Dispose();
+        Directory.Delete(_home, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        for (var port = 20_000 + Random.Shared.Next(10_000); ; port++)
+        {
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has it; the next.
+            }
+        }
+    }
+}
