@@ -62,7 +62,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
         foreach (var (width, scheme) in new[] { (1440, ColorScheme.Light), (1440, ColorScheme.Dark), (390, ColorScheme.Light), (390, ColorScheme.Dark) })
         {
             var (page, complaints) = await browser.SignInAsync(width, scheme);
-            foreach (var path in new[] { "/", "/escalations", "/work", "/work?new=1", "/work/tasks", "/agents", "/events", "/nothing-here" })
+            foreach (var path in new[] { "/", "/escalations", "/work", "/work?new=1", "/work/tasks", "/agents", "/events" })
             {
                 await page.GotoAsync(path);
                 await page.WaitForSelectorAsync("h1, .empty");
@@ -104,6 +104,18 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
         var delays = written.Select(w => seen[w.Key] - w.Value).Order().ToList();
         TestContext.Current.TestOutputHelper?.WriteLine($"write → DOM: p50 {delays[75]:0} ms, p95 {delays[142]:0} ms");
         delays[142].ShouldBeLessThan(Debugger.IsAttached ? double.MaxValue : 1_000);
+    }
+
+    [Fact]
+    public async Task An_address_with_nothing_behind_it_says_so_and_leads_back()
+    {
+        var (page, _) = await browser.SignInAsync();
+        (await page.GotoAsync("/nothing-here"))!.Status.ShouldBe(404);
+        await Expect(page.Locator("text=There is nothing at this address.")).ToBeVisibleAsync();
+        foreach (var link in await page.Locator("nav a").AllAsync())
+        {
+            (await page.Context.APIRequest.GetAsync((await link.GetAttributeAsync("href"))!)).Status.ShouldBe(200);
+        }
     }
 
     [Fact]

@@ -44,6 +44,7 @@ internal static class BusPipeline
             });
             bus.UseMiddleware<RefusedAttempts>();
         });
+        app.UseWhen(IsForPeople, pages => pages.UseStatusCodePagesWithReExecute("/not-found"));
         app.UseRouting();
         app.UseAuthentication();
         app.UseAuthorization();
@@ -60,6 +61,10 @@ internal static class BusPipeline
         app.MapHub<FeedHub>("/hubs/feed");
         app.MapOpenApi("/openapi/{documentName}.json");
     }
+
+    // A browser that goes astray gets a page; whoever asks for data gets a status.
+    private static bool IsForPeople(HttpContext http) =>
+        !IsBus(http) && http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsBus(HttpContext http) => http.Request.Path.StartsWithSegments(BasePath, StringComparison.Ordinal);
 }
