@@ -59,6 +59,9 @@ internal sealed partial class CircuitFeed : IAsyncDisposable
         return subscription;
     }
 
+    /// <summary>Logs that a component could not read what it shows.</summary>
+    public void TellFault(Exception fault) => LogComponentFailed(_logger, fault);
+
     public async ValueTask DisposeAsync()
     {
         await _ended.CancelAsync();
@@ -129,7 +132,7 @@ internal sealed partial class CircuitFeed : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "A page could not be brought up to date; the next event tries again")]
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "A page could not be brought up to date; it is tried again with the next event or look")]
     private static partial void LogComponentFailed(ILogger logger, Exception fault);
 
     private sealed class Subscription(CircuitFeed feed, Predicate<FeedEvent> fits, Func<IReadOnlyList<FeedEvent>, Task> hear) : IDisposable

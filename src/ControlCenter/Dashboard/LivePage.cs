@@ -11,6 +11,13 @@ public abstract class LivePage : ComponentBase, IDisposable
 {
     private readonly CancellationTokenSource _closed = new();
     private IDisposable? _subscription;
+    private ITimer? _timer;
+    private Task _reading = Task.CompletedTask;
+    private bool _readAgain;
+    private bool _doing;
+
+    /// <summary>A page that opens.</summary>
+    protected LivePage() => Closed = _closed.Token;
 
     [Inject]
     internal CircuitFeed Feed { get; set; } = default!;
@@ -21,42 +28,68 @@ public abstract class LivePage : ComponentBase, IDisposable
     [Inject]
     internal NavigationManager Navigation { get; set; } = default!;
 
+    [Inject]
+    internal TimeProvider Time { get; set; } = default!;
+
     /// <summary>Ends when the page closes.</summary>
-    protected CancellationToken Closed => _closed.Token;
+    protected CancellationToken Closed { get; }
+
+    /// <summary>Whether the page has read once: before that, an empty list means nothing.</summary>
+    protected bool Loaded { get; private set; }
 
     /// <summary>What the last command was refused for, to be shown beside its form.</summary>
     protected string? Problem { get; set; }
 
+    /// <summary>How often to look without an event, for what is seen but not told: heartbeats, probes. Null for a page that events tell all.</summary>
+    protected virtual TimeSpan? LookEvery => null;
+
     /// <summary>Whether an event concerns this page.</summary>
     protected abstract bool Concerns(FeedEvent happened);
 
-    /// <summary>Reads what the page shows.</summary>
+    /// <summary>Reads what the page shows. Never called again before it is through.</summary>
     protected abstract Task ReadAsync();
 
     /// <summary>Takes in what happened; reads afresh unless a page knows better. An empty list means that too much happened to follow.</summary>
-    protected virtual Task HearAsync(IReadOnlyList<FeedEvent> events) => ReadAsync();
+    protected virtual Task HearAsync(IReadOnlyList<FeedEvent> events) => RefreshAsync();
 
-    /// <inheritdoc />
-    protected override async Task OnParametersSetAsync() => await ReadAsync();
-
-    /// <inheritdoc />
-    protected override void OnInitialized() =>
-        _subscription = Feed.Subscribe(Concerns, events => InvokeAsync(async () =>
+    /// <summary>Reads afresh: done when a reading that began after this call is done.</summary>
+    /// <remarks>One reading at a time, so that an older one that was slow cannot overwrite what a newer one has shown.</remarks>
+    protected Task RefreshAsync()
+    {
+        if (_reading.IsCompleted)
         {
-            if (!_closed.IsCancellationRequested)
-            {
-                await HearAsync(events);
-                StateHasChanged();
-            }
-        }));
+            return _reading = ReadUntilFreshAsync();
+        }
 
-    /// <summary>Does something on the signed-in caller's behalf, and keeps what it was refused for.</summary>
+        _readAgain = true;
+        return _reading;
+    }
+
+    /// <inheritdoc />
+    protected override Task OnParametersSetAsync() => RefreshAsync();
+
+    /// <inheritdoc />
+    protected override void OnInitialized()
+    {
+        _subscription = Feed.Subscribe(Concerns, events => ShowAsync(() => HearAsync(events)));
+        if (LookEvery is { } interval)
+        {
+            _timer = Time.CreateTimer(_ => _ = LookAsync(), null, interval, interval);
+        }
+    }
+
+    /// <summary>Does something on the signed-in caller's behalf, and keeps what it was refused for. A second press while it is under way does nothing.</summary>
     /// <returns>True if it was done.</returns>
     protected async Task<bool> DoAsync(Func<Caller, Task> command)
     {
+        if (_doing)
+        {
+            return false;
+        }
+
         try
         {
-            Problem = null;
+            (_doing, Problem) = (true, null);
             await command(await Callers.CallerAsync());
             return true;
         }
@@ -64,6 +97,10 @@ public abstract class LivePage : ComponentBase, IDisposable
         {
             Problem = refused.Message;
             return false;
+        }
+        finally
+        {
+            _doing = false;
         }
     }
 
@@ -84,8 +121,55 @@ public abstract class LivePage : ComponentBase, IDisposable
         if (disposing)
         {
             _subscription?.Dispose();
+            _timer?.Dispose();
             _closed.Cancel();
             _closed.Dispose();
+        }
+    }
+
+    private async Task ReadUntilFreshAsync()
+    {
+        do
+        {
+            _readAgain = false;
+            await ReadAsync();
+        }
+        while (_readAgain && !Closed.IsCancellationRequested);
+        Loaded = true;
+    }
+
+    private Task ShowAsync(Func<Task> read) => InvokeAsync(async () =>
+    {
+        try
+        {
+            if (!Closed.IsCancellationRequested)
+            {
+                await read();
+                StateHasChanged();
+            }
+        }
+        catch (OperationCanceledException) when (Closed.IsCancellationRequested)
+        {
+            // The page was left while it was reading.
+        }
+    });
+
+    private async Task LookAsync()
+    {
+        if (!Feed.Visible)
+        {
+            return;
+        }
+
+        try
+        {
+            await ShowAsync(RefreshAsync);
+        }
+#pragma warning disable CA1031 // The database may be away for a moment: the next look comes by itself, and the layout says how old the page is.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            Feed.TellFault(fault);
         }
     }
 }

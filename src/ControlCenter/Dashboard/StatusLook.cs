@@ -43,6 +43,14 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         _ => new("", "clock", "Expired"),
     };
 
+    /// <summary>What kind of answer is wanted.</summary>
+    public static StatusLook Of(EscalationKind kind) => kind switch
+    {
+        EscalationKind.Approval => new("accent", "check", "Approval"),
+        EscalationKind.Question => new("info", "question", "Question"),
+        _ => new("warn", "flag", "Intervention"),
+    };
+
     /// <summary>What was seen of an agent.</summary>
     public static StatusLook Of(Liveness liveness) => liveness switch
     {
@@ -50,6 +58,18 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         Liveness.Stale => new("warn", "clock", "Silent"),
         Liveness.Lost => new("bad", "plug", "Lost"),
         _ => new("", "question", "Never seen"),
+    };
+
+    /// <summary>How a lease ended; null for one in force.</summary>
+    public static StatusLook OfLease(LeaseEnd? end) => end switch
+    {
+        null => new("accent", "play", "In force"),
+        LeaseEnd.Completed => new("good", "check", "Completed"),
+        LeaseEnd.Expired => new("bad", "clock", "Expired"),
+        LeaseEnd.Failed => new("bad", "x", "Failed"),
+        LeaseEnd.Released => new("", "undo", "Given back"),
+        LeaseEnd.Cancelled => new("", "stop", "Cancelled"),
+        _ => new("warn", "hand", "Taken away"),
     };
 
     /// <summary>How a service is.</summary>
@@ -69,12 +89,14 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         "task.failed" or "task.attempt_failed" => new("bad", "x", "Failed"),
         "task.claimed" => new("info", "play", "Claimed"),
         "task.created" or "ticket.created" => new("", "plus", "Created"),
+        "task.progress" => new("", "pulse", "Progress"),
         "task.checkpoint" => new("", "save", "Checkpoint"),
         "task.waiting_human" or "escalation.opened" => new("warn", "hand", "Asked"),
         "escalation.decided" or "task.resumed" => new("good", "message", "Decided"),
         "escalation.expired" or "lease.expired" or "lease.revoked" => new("bad", "clock", "Expired"),
         "task.ready" or "task.released" => new("info", "undo", "Ready"),
         "task.cancelled" => new("", "stop", "Cancelled"),
+        "intervention.requested" or "intervention.acknowledged" => new("info", "message", "Told"),
         _ when kind.StartsWith("agent.", StringComparison.Ordinal) => new("", "bot", "Agent"),
         _ when kind.StartsWith("security.", StringComparison.Ordinal) || kind.StartsWith("bus.", StringComparison.Ordinal) => new("warn", "lock", "Security"),
         _ => new("", "dot", kind),

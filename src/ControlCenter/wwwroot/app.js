@@ -15,8 +15,8 @@ class CcTime extends HTMLElement {
   disconnectedCallback() { CcTime.all.delete(this); }
   attributeChangedCallback() { this.show(); }
   show() {
-    const at = new Date(this.getAttribute("at"));
-    if (Number.isNaN(at.getTime())) { this.textContent = "never"; return; }
+    const at = new Date(this.getAttribute("at") ?? NaN);
+    if (Number.isNaN(at.getTime())) { this.textContent = "never"; this.removeAttribute("title"); return; }
     const seconds = (Date.now() - at) / 1000;
     const mode = this.getAttribute("mode") ?? "ago";
     const text = mode === "clock" ? at.toLocaleTimeString() : mode === "left" ? (seconds >= 0 ? "over" : `${short(-seconds)} left`) : seconds < 1 ? "now" : `${short(seconds)} ago`;
@@ -38,6 +38,7 @@ addEventListener("keydown", (e) => {
   }
   if (typing) { if (e.key === "Escape") e.target.blur(); return; }
   if (document.querySelector("dialog[open]")) return;
+  if ((e.key === "Enter" || e.key === " ") && e.target.closest("a, button, summary")) return;
   const key = prefix ? `${prefix} ${e.key}` : e.key;
   prefix = "";
   if (key === "g") { prefix = "g"; setTimeout(() => { prefix = ""; }, 1200); return; }
@@ -45,8 +46,15 @@ addEventListener("keydown", (e) => {
   const press = focus ?? find("data-key", key);
   if (!press) return;
   e.preventDefault();
+  // A key that is held down walks through a list, and decides nothing.
+  if (e.repeat && press.dataset.keyRepeats === undefined) return;
   if (focus) focus.focus(); else press.click();
 });
+
+// What becomes the current one of a list is brought into sight.
+new MutationObserver((changes) => {
+  for (const { target } of changes) if (target.getAttribute("aria-current") === "true") target.scrollIntoView({ block: "nearest" });
+}).observe(document.body, { attributes: true, attributeFilter: ["aria-current"], subtree: true });
 
 // Dialogs: one that the server renders opens as modal; Escape presses its own cancel, so that the server knows.
 new MutationObserver(() => {

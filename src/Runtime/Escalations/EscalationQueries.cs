@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Escalations;
 using ControlCenter.Domain.Text;
 using ControlCenter.Domain.Work;
@@ -10,7 +11,7 @@ namespace ControlCenter.Runtime.Escalations;
 /// <summary>An escalation with its decision, if there is one. <c>Blocks</c> counts the unfinished tasks that wait for its task.</summary>
 public sealed record EscalationView(
     Guid EscalationId, EscalationKind Kind, string Title, string? Detail, Guid? TaskId, string? TaskTitle, Guid? TicketId, string? TicketKey, Guid? LeaseId,
-    Guid RequestedBy, string RequestedByName, JsonElement? Action, string? ActionHash, string[] Options, EscalationState State,
+    Guid RequestedBy, string RequestedByName, Role RequestedByRole, JsonElement? Action, string? ActionHash, string[] Options, EscalationState State,
     DateTimeOffset OpenedAt, DateTimeOffset ExpiresAt, bool LeaseLost, int Blocks, DecisionView? Decision);
 
 /// <summary>The answer.</summary>
@@ -31,7 +32,7 @@ public sealed class EscalationQueries(NpgsqlDataSource database)
 {
     private const string Select =
         """
-        select e.id, e.kind, e.title, e.detail, e.task_id, t.title, e.ticket_id, k.number, e.lease_id, e.requested_by, r.name,
+        select e.id, e.kind, e.title, e.detail, e.task_id, t.title, e.ticket_id, k.number, e.lease_id, e.requested_by, r.name, r.role,
             e.action, e.action_hash, e.options, e.state, e.opened_at, e.expires_at,
             e.lease_id is not null and (l.ended_at is not null or l.expires_at <= clock_timestamp()),
             (select count(*) from task_dependencies n join tasks w on w.id = n.task_id where n.depends_on_id = e.task_id and w.state = 'blocked'),
@@ -99,12 +100,12 @@ public sealed class EscalationQueries(NpgsqlDataSource database)
             escalations.Add(new EscalationView(
                 reader.GetGuid(0), WireNames<EscalationKind>.Parse(reader.GetString(1)), reader.GetString(2), reader.TextOrNull(3),
                 reader.ValueOrNull<Guid>(4), reader.TextOrNull(5), reader.ValueOrNull<Guid>(6), reader.ValueOrNull<long>(7) is { } number ? Ticket.KeyOf(number) : null,
-                reader.ValueOrNull<Guid>(8), reader.GetGuid(9), reader.GetString(10), reader.JsonOrNull(11), reader.TextOrNull(12),
-                reader.GetFieldValue<string[]>(13), WireNames<EscalationState>.Parse(reader.GetString(14)),
-                reader.GetFieldValue<DateTimeOffset>(15), reader.GetFieldValue<DateTimeOffset>(16), reader.GetBoolean(17), (int)reader.GetInt64(18),
-                reader.ValueOrNull<Guid>(19) is not { } decision ? null : new DecisionView(
-                    decision, WireNames<Verdict>.Parse(reader.GetString(20)), reader.TextOrNull(21), reader.TextOrNull(22), reader.TextOrNull(23),
-                    reader.GetGuid(24), reader.GetString(25), reader.GetFieldValue<DateTimeOffset>(26))));
+                reader.ValueOrNull<Guid>(8), reader.GetGuid(9), reader.GetString(10), WireNames<Role>.Parse(reader.GetString(11)),
+                reader.JsonOrNull(12), reader.TextOrNull(13), reader.GetFieldValue<string[]>(14), WireNames<EscalationState>.Parse(reader.GetString(15)),
+                reader.GetFieldValue<DateTimeOffset>(16), reader.GetFieldValue<DateTimeOffset>(17), reader.GetBoolean(18), (int)reader.GetInt64(19),
+                reader.ValueOrNull<Guid>(20) is not { } decision ? null : new DecisionView(
+                    decision, WireNames<Verdict>.Parse(reader.GetString(21)), reader.TextOrNull(22), reader.TextOrNull(23), reader.TextOrNull(24),
+                    reader.GetGuid(25), reader.GetString(26), reader.GetFieldValue<DateTimeOffset>(27))));
         }
 
         return escalations;

@@ -66,7 +66,7 @@ public sealed class TaskQueries(NpgsqlDataSource database)
     private const string Find =
         """
         select t.id, t.ticket_id, k.number, k.title, t.title, t.instructions, s.capabilities, t.priority, t.state, t.attempt, t.max_attempts, t.lease_seconds,
-            t.agent_id, a.name, t.percent, t.message, t.result::text, t.error, c.id, c.lease_id, c.attempt, c.size_bytes, c.created_at, c.state::text, t.created_by, b.name, t.created_at, t.updated_at, t.ended_at
+            t.agent_id, a.name, t.percent, t.message, t.result::text, t.error, c.id, c.lease_id, c.attempt, c.size_bytes, c.created_at, case when $2 then c.state::text end, t.created_by, b.name, t.created_at, t.updated_at, t.ended_at
         from tasks t
         join tickets k on k.id = t.ticket_id
         join capability_sets s on s.id = t.capability_set_id
@@ -130,7 +130,10 @@ public sealed class TaskQueries(NpgsqlDataSource database)
     }
 
     /// <summary>One task with everything that happened to it.</summary>
-    public async Task<TaskDetail?> FindAsync(Guid task, CancellationToken cancellationToken)
+    /// <param name="task">Its id.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="withCheckpointState">Whether to read what is in the newest checkpoint, which can be 256 KiB.</param>
+    public async Task<TaskDetail?> FindAsync(Guid task, CancellationToken cancellationToken, bool withCheckpointState = true)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
@@ -139,6 +142,7 @@ public sealed class TaskQueries(NpgsqlDataSource database)
             batch.BatchCommands.Add(new NpgsqlBatchCommand(sql) { Parameters = { new() { Value = task } } });
         }
 
+        batch.BatchCommands[0].Parameters.Add(new NpgsqlParameter { Value = withCheckpointState });
         batch.BatchCommands[^1].Parameters.Add(new NpgsqlParameter { Value = MostActivity });
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken))

@@ -68,6 +68,20 @@ public sealed class TicketQueries(NpgsqlDataSource database)
         return (await ReadAsync(command, cancellationToken)).FirstOrDefault();
     }
 
+    /// <summary>The projects that tickets name, in order.</summary>
+    public async Task<IReadOnlyList<string>> ProjectsAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("select project from tickets where project is not null group by project order by project limit 200");
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var projects = new List<string>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            projects.Add(reader.GetString(0));
+        }
+
+        return projects;
+    }
+
     /// <summary>Text in which the wildcards of <c>like</c> mean themselves.</summary>
     internal static string Escape(string text) =>
         text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("%", "\\%", StringComparison.Ordinal).Replace("_", "\\_", StringComparison.Ordinal);

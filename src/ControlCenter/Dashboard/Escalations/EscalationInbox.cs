@@ -3,38 +3,68 @@ using ControlCenter.Runtime.Escalations;
 namespace ControlCenter.Dashboard.Escalations;
 
 /// <summary>The inbox as it stands before the founder's eyes: what is listed, what is chosen, and what is chosen next.</summary>
+/// <remarks>
+/// What is chosen stays chosen, whatever happens to the list: a key that is pressed a moment after somebody else has decided
+/// must not decide about something that was not looked at.
+/// </remarks>
 internal sealed class EscalationInbox
 {
-    /// <summary>What is listed, in order.</summary>
+    /// <summary>What is listed, in order; with the chosen one at its old place when it has left the list meanwhile.</summary>
     public IReadOnlyList<EscalationView> Items { get; private set; } = [];
 
     /// <summary>What is chosen.</summary>
     public EscalationView? Selected { get; private set; }
 
-    /// <summary>Where the list goes on.</summary>
-    public string? NextCursor { get; private set; }
+    /// <summary>Whether the one that was asked for is nowhere.</summary>
+    public bool IsMissing { get; private set; }
 
-    /// <summary>Takes in a fresh list, and the one that the address names, which need not be on it.</summary>
-    public void Show(IReadOnlyList<EscalationView> items, string? nextCursor, EscalationView? named)
+    /// <summary>Which one is to be chosen from a fresh list: the one that the address names, or the one that was chosen.</summary>
+    public Guid? Wanted(Guid? named) => named ?? Selected?.EscalationId;
+
+    /// <summary>Takes in a fresh list.</summary>
+    /// <param name="items">What is listed now.</param>
+    /// <param name="wanted">The one to be chosen, which need not be on the list any more; null if there is none such.</param>
+    /// <param name="named">Whether the address names it.</param>
+    public void Show(IReadOnlyList<EscalationView> items, EscalationView? wanted, bool named)
     {
-        Items = named is null || items.Any(i => i.EscalationId == named.EscalationId) ? items : [named, .. items];
-        NextCursor = nextCursor;
-        Selected = named ?? (items.Count > 0 ? items[0] : null);
+        IsMissing = named && wanted is null;
+        if (wanted is not null && IndexIn(items, wanted) < 0)
+        {
+            var place = Math.Clamp(IndexIn(Items, wanted), 0, items.Count);
+            items = [.. items.Take(place), wanted, .. items.Skip(place)];
+        }
+
+        Items = items;
+        Selected = wanted ?? (IsMissing || items.Count == 0 ? null : items[0]);
     }
 
-    /// <summary>Adds the next page.</summary>
-    public void Append(IReadOnlyList<EscalationView> items, string? nextCursor) => (Items, NextCursor) = ([.. Items, .. items], nextCursor);
+    /// <summary>Forgets what is chosen: another list is opened.</summary>
+    public void Leave() => (Items, Selected, IsMissing) = ([], null, false);
 
     /// <summary>The one a step away from the chosen, staying at the ends.</summary>
-    public EscalationView? Neighbour(int step)
+    public EscalationView? Neighbour(int step) =>
+        Items.Count == 0 ? null : Items[Math.Clamp((Selected is null ? -1 : IndexIn(Items, Selected)) + step, 0, Items.Count - 1)];
+
+    /// <summary>The chosen has been decided: goes on to the next, or else to the one before, or to none.</summary>
+    public EscalationView? MoveOn()
     {
-        var index = Items.ToList().FindIndex(i => i.EscalationId == Selected?.EscalationId);
-        return Items.Count == 0 ? null : Items[Math.Clamp(index + step, 0, Items.Count - 1)];
+        var next = Other(Neighbour(1)) ?? Other(Neighbour(-1));
+        Items = [.. Items.Where(e => e.EscalationId != Selected?.EscalationId)];
+        return Selected = next;
     }
 
-    /// <summary>The one to look at after the chosen has been decided: the next, or else the one before, or none.</summary>
-    public EscalationView? AfterDecision() =>
-        Neighbour(1) is { } next && next.EscalationId != Selected?.EscalationId ? next
-        : Neighbour(-1) is { } previous && previous.EscalationId != Selected?.EscalationId ? previous
-        : null;
+    private static int IndexIn(IReadOnlyList<EscalationView> items, EscalationView one)
+    {
+        for (var i = 0; i < items.Count; i++)
+        {
+            if (items[i].EscalationId == one.EscalationId)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    private EscalationView? Other(EscalationView? one) => one?.EscalationId == Selected?.EscalationId ? null : one;
 }

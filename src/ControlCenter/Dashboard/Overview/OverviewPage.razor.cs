@@ -25,9 +25,6 @@ public sealed partial class OverviewPage
     private HealthStatus _overall = HealthStatus.Unknown;
     private ITimer? _timer;
 
-    [Inject]
-    private TimeProvider Time { get; set; } = default!;
-
     /// <inheritdoc />
     protected override void OnInitialized()
     {

@@ -1,4 +1,3 @@
-using ControlCenter.Domain.Work;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Work;
@@ -9,16 +8,11 @@ namespace ControlCenter.Dashboard.Work;
 /// <summary>One ticket with its tasks.</summary>
 public sealed partial class TicketPage
 {
+    private readonly LiveList<TaskView> _tasks = new();
+    private IReadOnlyList<string> _projects = [];
     private TicketView? _ticket;
-    private IReadOnlyList<TaskView> _tasks = [];
-    private string? _cursor;
-    private bool _read;
-    private bool _editing;
-    private TaskDraft _draft = new();
-    private string _title = "";
-    private string? _description;
-    private int _priority;
-    private TicketState _state;
+    private TaskDraft? _task;
+    private TicketDraft? _edited;
 
     /// <summary>The ticket's key or id.</summary>
     [Parameter]
@@ -33,42 +27,52 @@ public sealed partial class TicketPage
     /// <inheritdoc />
     protected override async Task ReadAsync()
     {
+        var before = _ticket?.TicketId;
         _ticket = await Tickets.FindAsync(Key, Closed);
-        if (_ticket is not null)
+        if (_ticket?.TicketId != before)
         {
-            var page = await Tasks.ListAsync(
-                new TaskFilter(TicketId: _ticket.TicketId), new PageRequest(Math.Clamp(_tasks.Count, PageRequest.DefaultLimit, PageRequest.MostItems)), Closed);
-            (_tasks, _cursor) = (page.Items, page.NextCursor);
+            _tasks.Reset();
+            (_task, _edited) = (null, null);
         }
 
-        _read = true;
+        if (_ticket is not null)
+        {
+            await _tasks.RefreshAsync(PageAsync);
+        }
     }
 
-    private async Task MoreAsync()
+    private Task<Page<TaskView>> PageAsync(PageRequest page) => Tasks.ListAsync(new TaskFilter(TicketId: _ticket!.TicketId), page, Closed);
+
+    private TaskDraft NewTask() => new() { Priority = _ticket!.Priority };
+
+    private void BeginTask()
     {
-        var page = await Tasks.ListAsync(new TaskFilter(TicketId: _ticket!.TicketId), new PageRequest(PageRequest.DefaultLimit, _cursor), Closed);
-        (_tasks, _cursor) = ([.. _tasks, .. page.Items], page.NextCursor);
+        (_task, Problem) = (NewTask(), null);
+        SetInAddress("new", "1");
     }
 
     private async Task CreateAsync()
     {
-        if (await DoAsync(caller => Create.ExecuteAsync(_ticket!.TicketId.ToString(), _draft.ToRequest(), caller, null, Closed)))
+        if (await DoAsync(caller => Create.ExecuteAsync(_ticket!.TicketId.ToString(), _task!.ToRequest(), caller, null, Closed)))
         {
-            _draft = new TaskDraft { Priority = _ticket!.Priority };
+            _task = null;
             SetInAddress("new", null);
-            await ReadAsync();
+            await RefreshAsync();
         }
     }
 
-    private void BeginEdit()
+    private async Task BeginEdit()
     {
-        (_title, _description, _priority, _state) = (_ticket!.Title, _ticket.Description, _ticket.Priority, _ticket.State);
-        (_editing, Problem) = (true, null);
+        (_edited, Problem) = (TicketDraft.Of(_ticket!), null);
+        _projects = await Tickets.ProjectsAsync(Closed);
     }
 
     private async Task SaveAsync()
     {
-        _editing = !await DoAsync(caller => Edit.ExecuteAsync(Key, new EditTicketRequest(_title, _description ?? "", null, _priority, _state), caller, Closed));
-        await ReadAsync();
+        if (await DoAsync(caller => Edit.ExecuteAsync(Key, _edited!.ToEdit(), caller, Closed)))
+        {
+            _edited = null;
+            await RefreshAsync();
+        }
     }
 }

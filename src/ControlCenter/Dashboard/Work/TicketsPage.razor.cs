@@ -10,12 +10,10 @@ namespace ControlCenter.Dashboard.Work;
 /// <summary>Every ticket, and a way to open one.</summary>
 public sealed partial class TicketsPage
 {
-    private IReadOnlyList<TicketView> _items = [];
-    private string? _cursor;
-    private string _title = "";
-    private string? _description;
-    private string? _project;
-    private int _priority = Priority.Default;
+    private readonly LiveList<TicketView> _list = new();
+    private IReadOnlyList<string> _projects = [];
+    private TicketFilter? _listed;
+    private TicketDraft _draft = new();
 
     [SupplyParameterFromQuery]
     private string? State { get; set; }
@@ -37,24 +35,32 @@ public sealed partial class TicketsPage
     protected override bool Concerns(FeedEvent happened) => happened.Record.TicketId is not null;
 
     /// <inheritdoc />
+    protected override async Task OnInitializedAsync() => _projects = await Queries.ProjectsAsync(Closed);
+
+    /// <inheritdoc />
     protected override async Task ReadAsync()
     {
-        // As much as is on the screen: a list that somebody has paged through does not jump back.
-        var page = await Queries.ListAsync(Filter, new PageRequest(Math.Clamp(_items.Count, PageRequest.DefaultLimit, PageRequest.MostItems)), Closed);
-        (_items, _cursor) = (page.Items, page.NextCursor);
+        if (_listed != Filter)
+        {
+            _listed = Filter;
+            _list.Reset();
+        }
+
+        await _list.RefreshAsync(PageAsync);
     }
 
-    private async Task MoreAsync()
+    private Task<Page<TicketView>> PageAsync(PageRequest page) => Queries.ListAsync(Filter, page, Closed);
+
+    private void Begin()
     {
-        var page = await Queries.ListAsync(Filter, new PageRequest(PageRequest.DefaultLimit, _cursor), Closed);
-        (_items, _cursor) = ([.. _items, .. page.Items], page.NextCursor);
+        (_draft, Problem) = (new TicketDraft { Project = Project }, null);
+        SetInAddress("new", "1");
     }
 
     private async Task CreateAsync()
     {
         CreatedTicket? created = null;
-        if (await DoAsync(async caller => created = (await Create.ExecuteAsync(
-            new CreateTicketRequest(_title, _description, string.IsNullOrWhiteSpace(_project) ? null : _project, _priority), caller, null, Closed)).Value))
+        if (await DoAsync(async caller => created = (await Create.ExecuteAsync(_draft.ToCreate(), caller, null, Closed)).Value))
         {
             Navigation.NavigateTo($"/work/{created!.Key}");
         }

@@ -1,0 +1,52 @@
+using ControlCenter.Domain.Escalations;
+using ControlCenter.Runtime.Escalations;
+using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Queries;
+using ControlCenter.Runtime.Work;
+using Microsoft.AspNetCore.Components;
+
+namespace ControlCenter.Dashboard.Work;
+
+/// <summary>One task's whole story.</summary>
+public sealed partial class TaskPage
+{
+    private TaskDetail? _task;
+    private TaskStory? _story;
+    private IReadOnlyList<EscalationView> _asked = [];
+    private bool _cancelling;
+    private string? _reason;
+
+    /// <summary>Which task.</summary>
+    [Parameter]
+    public Guid Id { get; set; }
+
+    /// <inheritdoc />
+    protected override bool Concerns(FeedEvent happened) => happened.Record.TaskId == Id;
+
+    /// <inheritdoc />
+    protected override async Task ReadAsync()
+    {
+        var task = await Tasks.FindAsync(Id, Closed, withCheckpointState: false);
+        if (task is not null)
+        {
+            _story = TaskStory.Of(task, await Tasks.CheckpointsAsync(Id, Closed));
+            _asked = (await Escalations.ListAsync(new EscalationFilter(TaskId: Id), new PageRequest(), Closed)).Items;
+        }
+
+        _task = task;
+    }
+
+    private static string AddressOf(EscalationView asked) =>
+        $"/escalations/{asked.EscalationId}{(asked.State == EscalationState.Waiting ? "" : "?decided=true")}";
+
+    private void Begin() => (_cancelling, _reason, Problem) = (true, null, null);
+
+    private async Task CancelAsync()
+    {
+        if (await DoAsync(caller => Cancel.ExecuteAsync(Id, new CancelTaskRequest(string.IsNullOrWhiteSpace(_reason) ? null : _reason.Trim()), caller, null, Closed)))
+        {
+            _cancelling = false;
+            await RefreshAsync();
+        }
+    }
+}
