@@ -50,7 +50,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
         (await browser.Host.Founder.PostAsync($"tasks/{task}/complete", new { lease_id = lease, fencing_token = token, result = new { found = 3 } }, Stop)).Status.ShouldBe(HttpStatusCode.OK);
         await page.GotoAsync($"/work/tasks/{task}");
         await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Completed");
-        await Expect(page.Locator("text=\"found\": 3")).ToBeVisibleAsync();
+        await Expect(page.Locator("dt:text-is('found') + dd")).ToHaveTextAsync("3");
         complaints.ShouldBeEmpty();
     }
 
