@@ -34,5 +34,17 @@ public static class EventKind
     }
 
     /// <summary>Whether only the host may write it.</summary>
-    public static bool IsReserved(string kind) => Array.Exists(Families, f => kind.StartsWith(f, StringComparison.Ordinal));
+    public static bool IsReserved(ReadOnlySpan<char> kind)
+    {
+        // A loop and no predicate: this runs for every posted event, and a closure would be an allocation for each.
+        foreach (var family in Families)
+        {
+            if (kind.StartsWith(family, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }

@@ -1,112 +1,178 @@
 namespace ControlCenter.Domain.Limits;
 
-/// <summary>How much one actor may ask of the bus (bus-api.md, Limits; blueprint 8.12A).</summary>
-/// <param name="NormalPerMinute">Beyond this in a minute is a burst.</param>
-/// <param name="BurstPerMinute">Beyond this nothing is admitted.</param>
-/// <param name="LongestBurst">How long a burst may last.</param>
-public sealed record RateLimits(int NormalPerMinute, int BurstPerMinute, TimeSpan LongestBurst)
-{
-    /// <summary>100 requests a minute; up to 200 for 30 s.</summary>
-    public static readonly RateLimits Requests = new(100, 200, TimeSpan.FromSeconds(30));
-
-    /// <summary>50 posted events a minute, and no burst.</summary>
-    public static readonly RateLimits Events = new(50, 50, TimeSpan.Zero);
-}
-
-/// <summary>What the limiter says to one request.</summary>
-/// <param name="Allowed">Whether it may pass.</param>
-/// <param name="Crossed">It is the one that crossed the normal rate: worth one warning.</param>
-/// <param name="Throttled">It is the first that was turned away since the actor was last within its rate.</param>
-/// <param name="RetryAfterSeconds">For one that was turned away: when to come back; at least 1.</param>
-/// <param name="Remaining">How much more would pass now.</param>
-public readonly record struct RateDecision(bool Allowed, bool Crossed, bool Throttled, int RetryAfterSeconds, int Remaining);
-
 /// <summary>
-/// One actor's limiter: a sliding minute of what was admitted, in steps of a quarter of a second. What is turned away
-/// does not count. Times are monotonic, from any fixed origin. Not safe for use from two threads at once.
+/// One actor's limiter: a sliding minute of what was admitted (bus-api.md, Limits; CB-12 to CB-15). Past the normal rate a
+/// burst runs; when it has lasted its time, nothing passes until the minute holds less than the normal rate again. What is
+/// turned away does not count. Times are monotonic, from any fixed origin; one that goes back is taken for the newest seen.
+/// Fixed memory, and nothing is allocated to decide. Not safe for use from two threads at once.
 /// </summary>
 public sealed class RequestRateLimiter(RateLimits limits)
 {
-    // A minute and the step under way, so that no minute, wherever it begins, holds more than was admitted.
+    // What is admitted within a quarter of a second is kept as one, under the time of its last: it leaves the minute a
+    // little late, never early, and never later than a minute after that last one. So no minute holds more than the
+    // limit, and nobody is told to come back in more than 60 s. A minute touches 240 steps and the one under way.
     private const int Steps = 241;
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    private readonly int[] _admitted = new int[Steps];
-    private long _step = long.MinValue;
+    private readonly Slot[] _slots = new Slot[Steps];
+    private TimeSpan _now = TimeSpan.MinValue;
+    private TimeSpan _lastAdmitted;
+    private long _oldest;
     private int _inWindow;
     private TimeSpan? _burstSince;
-    private bool _turnedAway;
+    private TimeSpan? _warnedAt;
+    private TimeSpan? _toldAt;
 
-    /// <summary>Decides about <paramref name="cost"/> requests that come together: all of them, or none.</summary>
-    public RateDecision Decide(TimeSpan now, int cost = 1)
+    /// <summary>A limiter that goes on from a snapshot. What it warned of before may be told once more.</summary>
+    /// <param name="limits">The limits in force now.</param>
+    /// <param name="snapshot">What the former limiter remembered.</param>
+    /// <param name="since">How long ago that was, by a clock that both processes share; below zero is taken for zero.</param>
+    /// <param name="now">The monotonic time here.</param>
+    public static RequestRateLimiter Restore(RateLimits limits, RateSnapshot snapshot, TimeSpan since, TimeSpan now)
     {
-        Advance(now);
-        if (_inWindow <= limits.NormalPerMinute)
+        var passed = since < TimeSpan.Zero ? TimeSpan.Zero : since;
+        var limiter = new RequestRateLimiter(limits);
+        limiter.Advance(now);
+        foreach (var (age, count) in snapshot.Admitted)
         {
-            // Within the normal rate again: the next crossing is a new burst, and a new warning.
-            _burstSince = null;
-            _turnedAway = false;
-        }
-
-        var total = _inWindow + cost;
-        var burstOver = _burstSince is { } since && now - since >= limits.LongestBurst;
-        if (total > limits.BurstPerMinute || (total > limits.NormalPerMinute && burstOver))
-        {
-            var first = !_turnedAway;
-            _turnedAway = true;
-            return new RateDecision(false, false, first, RetryAfter(cost), 0);
-        }
-
-        _admitted[(int)(_step % Steps)] += cost;
-        _inWindow = total;
-        var crossed = total > limits.NormalPerMinute && _burstSince is null;
-        if (crossed)
-        {
-            _burstSince = now;
-        }
-
-        return new RateDecision(true, crossed, false, 0, limits.BurstPerMinute - total);
-    }
-
-    // The first moment at which the window has room within the normal rate again.
-    private int RetryAfter(int cost)
-    {
-        var left = _inWindow;
-        for (var ahead = 1; ahead < Steps; ahead++)
-        {
-            left -= _admitted[(int)((_step + ahead) % Steps)];
-            if (left + cost <= limits.NormalPerMinute)
+            var total = (age < TimeSpan.Zero ? TimeSpan.Zero : age) + passed;
+            if (count > 0 && total < Minute)
             {
-                return Math.Max(1, (int)Math.Ceiling((Step * ahead).TotalSeconds));
+                limiter.Admit(now - total, count);
             }
         }
 
-        return 60;
+        limiter._burstSince = snapshot.BurstAge is { } burst ? now - passed - burst : null;
+        return limiter;
+    }
+
+    /// <summary>What this limiter remembers at this moment.</summary>
+    public RateSnapshot Snapshot(TimeSpan now)
+    {
+        Advance(now);
+        var admitted = new List<AdmittedRequests>();
+        for (var step = _oldest; step <= StepOf(_now); step++)
+        {
+            if (SlotOf(step) is { Count: > 0 } slot)
+            {
+                admitted.Add(new AdmittedRequests(_now - slot.Last, slot.Count));
+            }
+        }
+
+        return new RateSnapshot(admitted, _now - _burstSince);
+    }
+
+    /// <summary>Decides about <paramref name="cost"/> requests that come together: all of them, or none.</summary>
+    /// <param name="now">The monotonic time.</param>
+    /// <param name="cost">At least 1. More than the burst limit never passes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The cost is below 1.</exception>
+    public RateDecision Decide(TimeSpan now, int cost = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(cost);
+        Advance(now);
+        if (_inWindow < limits.NormalPerMinute)
+        {
+            // Below the normal rate again: the next crossing is a new burst. At the rate itself it is not over, or an
+            // actor that hovers there would begin a burst, and cause a warning, with every other request.
+            _burstSince = null;
+        }
+
+        var burstOver = _burstSince is { } since && _now - since >= limits.LongestBurst;
+        var room = (burstOver ? limits.NormalPerMinute : limits.BurstPerMinute) - _inWindow;
+        if (cost > room)
+        {
+            return new RateDecision(false, false, IsDue(ref _toldAt), RetryAfter(cost), Math.Max(0, room), limits.BurstPerMinute, Reset());
+        }
+
+        Admit(_now, cost);
+        return new RateDecision(true, Cross(), false, 0, room - cost, limits.BurstPerMinute, Reset());
+    }
+
+    private bool Cross()
+    {
+        if (_inWindow <= limits.NormalPerMinute || _burstSince is not null)
+        {
+            return false;
+        }
+
+        _burstSince = _now;
+        return IsDue(ref _warnedAt);
+    }
+
+    // A violation is an event on disk: telling of more than one a minute would let an actor turn its refusals into writes.
+    private bool IsDue(ref TimeSpan? told)
+    {
+        if (told is { } last && _now - last < Minute)
+        {
+            return false;
+        }
+
+        told = _now;
+        return true;
+    }
+
+    // The first moment at which these would leave the minute within the normal rate; an empty minute, for more than that rate.
+    private int RetryAfter(int cost)
+    {
+        var target = Math.Max(0, limits.NormalPerMinute - cost);
+        var left = _inWindow;
+        for (var step = _oldest; left > target; step++)
+        {
+            var slot = SlotOf(step);
+            left -= slot.Count;
+            if (left <= target)
+            {
+                return Math.Max(1, SecondsUntil(slot.Last + Minute));
+            }
+        }
+
+        // Only what is too much even for an empty minute comes here.
+        return (int)Minute.TotalSeconds;
+    }
+
+    private int Reset() => _inWindow == 0 ? 0 : SecondsUntil(_lastAdmitted + Minute);
+
+    private int SecondsUntil(TimeSpan moment) => (int)((moment.Ticks - _now.Ticks + TimeSpan.TicksPerSecond - 1) / TimeSpan.TicksPerSecond);
+
+    private void Admit(TimeSpan at, int count)
+    {
+        var step = StepOf(at);
+        ref var slot = ref SlotOf(step);
+        slot.Last = slot.Count == 0 || at > slot.Last ? at : slot.Last;
+        slot.Count += count;
+        _lastAdmitted = _inWindow == 0 || at > _lastAdmitted ? at : _lastAdmitted;
+        _oldest = _inWindow == 0 ? step : Math.Min(_oldest, step);
+        _inWindow += count;
     }
 
     private void Advance(TimeSpan now)
     {
-        var step = now.Ticks / Step.Ticks;
-        if (_step == long.MinValue)
+        _now = now > _now ? now : _now;
+        while (_inWindow > 0)
         {
-            _step = step;
-            return;
+            ref var slot = ref SlotOf(_oldest);
+            if (slot.Count > 0 && _now - slot.Last < Minute)
+            {
+                return;
+            }
+
+            _inWindow -= slot.Count;
+            slot = default;
+            _oldest++;
         }
 
-        if (step - _step >= Steps)
-        {
-            Array.Clear(_admitted);
-            _inWindow = 0;
-            _step = step;
-            return;
-        }
+        _oldest = StepOf(_now);
+    }
 
-        while (_step < step)
-        {
-            _step++;
-            ref var slot = ref _admitted[(int)(_step % Steps)];
-            _inWindow -= slot;
-            slot = 0;
-        }
+    // Rounded down also below zero: after a restart, what a snapshot remembers lies before the new origin.
+    private static long StepOf(TimeSpan time) => time.Ticks >= 0 ? time.Ticks / Step.Ticks : -((-time.Ticks + Step.Ticks - 1) / Step.Ticks);
+
+    private ref Slot SlotOf(long step) => ref _slots[(int)(((step % Steps) + Steps) % Steps)];
+
+    private struct Slot
+    {
+        public int Count;
+        public TimeSpan Last;
     }
 }

@@ -30,7 +30,7 @@ public static class TextRules
         : text.Length > LongestText ? $"At the most {LongestText} characters; {text.Length} were given."
         : Storable(text);
 
-    /// <summary>A list of names, all different.</summary>
+    /// <summary>A list of names; one that stands twice counts twice.</summary>
     public static string? NameList(IReadOnlyList<string>? names, int most)
     {
         if (names is null)
