@@ -1,5 +1,6 @@
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Text;
 
 namespace ControlCenter.Domain.Tests.Access;
 
@@ -14,6 +15,20 @@ public sealed class PermissionMatrixTests
             PermissionMatrix.Allows(Role.ReadOnlyObserver, permission).ShouldBe(permission == Permission.ReadAll, permission.ToString());
         }
     }
+
+    /// <summary>The whole matrix of SE-01, so that a changed right shows as a changed line.</summary>
+    [Theory]
+    [InlineData(Role.SystemService, "read_all register_agents act_as_self act_as_any_agent create_tickets edit_tickets create_tasks post_events open_escalations unthrottled")]
+    [InlineData(Role.AgentRuntime, "read_all act_as_self create_tickets create_tasks post_events open_escalations")]
+    [InlineData(Role.EmergencyOperator, "read_all cancel_tasks decide intervene change_admission")]
+    [InlineData(Role.ReadOnlyObserver, "read_all")]
+    public void A_role_may_do_just_this(Role role, string permissions) =>
+        Enum.GetValues<Permission>().Where(p => PermissionMatrix.Allows(role, p)).Select(p => p.Wire()).ShouldBe(permissions.Split(' '));
+
+    [Fact]
+    public void A_refusal_names_the_role_and_what_it_lacks() =>
+        Should.Throw<ForbiddenException>(() => new Caller(Guid.CreateVersion7(), "o", Role.ReadOnlyObserver).Require(Permission.Decide))
+            .Message.ShouldBe("The role read_only_observer does not include decide.");
 
     [Theory]
     [InlineData(Permission.Decide)]

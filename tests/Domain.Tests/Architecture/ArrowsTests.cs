@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using ControlCenter.Domain.Work;
 
 namespace ControlCenter.Domain.Tests.Architecture;
@@ -7,6 +8,8 @@ namespace ControlCenter.Domain.Tests.Architecture;
 public sealed partial class ArrowsTests
 {
     private static readonly string Root = FindRoot();
+
+    private static readonly string[] Capabilities = [.. Directory.EnumerateDirectories(Path.Combine(Root, "src/Runtime")).Select(p => Path.GetFileName(p)).Where(name => name is not ("bin" or "obj"))];
 
     /// <summary>What every capability may use: the shared kernel.</summary>
     private static readonly string[] Kernel = ["Commands", "EventLog", "Hosting", "Queries", "Storage"];
@@ -65,6 +68,69 @@ public sealed partial class ArrowsTests
         ForeignWrites("delete from leases using x", "Escalations").ShouldBe(["leases"]);
         ForeignWrites("select 1 from tasks for update", "Agents").ShouldBeEmpty();
         ForeignWrites("update tasks set x = 1", "Work").ShouldBeEmpty();
+        ForeignWrites("UPDATE ONLY public.\"tasks\" SET x = 1", "Agents").ShouldBe(["tasks"]);
+        ForeignWrites("merge into leases l using x on true", "Agents").ShouldBe(["leases"]);
+        ForeignWrites("truncate table decisions", "Work").ShouldBe(["decisions"]);
+        ForeignWrites("copy events (seq, at) from stdin (format binary)", "Work").ShouldBe(["events"]);
+        ForeignWrites("copy events to stdout", "Work").ShouldBeEmpty();
+        ForeignWrites("select 1 from leases for update of leases", "Work").ShouldBeEmpty();
+        ForeignWrites("on conflict (id) do update set x = 1", "Work").ShouldBeEmpty();
+        ForeignWrites("// whoever may update tasks is said elsewhere", "Agents").ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("using ControlCenter.Runtime.Work;")]
+    [InlineData("global using static ControlCenter.Runtime.Work.ClaimTask;")]
+    [InlineData("using Claim = ControlCenter.Runtime.Work.ClaimTask;")]
+    [InlineData("    Work.ClaimTask claim,")]
+    [InlineData("    new global::ControlCenter.Runtime.Work.ClaimTask()")]
+    [InlineData("    typeof(Runtime.Work.ClaimTask)")]
+    public void The_scan_for_arrows_finds_one_however_it_is_written(string line) => CapabilitiesUsedBy(line).ShouldBe(["Work"]);
+
+    [Theory]
+    [InlineData("namespace ControlCenter.Runtime.Work;")]
+    [InlineData("using ControlCenter.Domain.Work;")]
+    [InlineData("/// <see cref=\"Work.ClaimTask\"/>")]
+    [InlineData("    var name = request.Work.Name;")]
+    [InlineData("    Domain.Work.Priority.Default")]
+    [InlineData("    \"Work.Name\"")]
+    public void The_scan_for_arrows_finds_none_where_there_is_none(string line) => CapabilitiesUsedBy(line).ShouldBeEmpty();
+
+    [Fact]
+    public void The_scans_see_the_house()
+    {
+        Sources("src/Domain").Count().ShouldBeGreaterThan(20);
+        Sources("src/Runtime").Select(f => CapabilityOf(f.Path)).Distinct().ShouldBe(["", .. Capabilities], ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Every_table_has_an_owner()
+    {
+        var tables = Sources("src/Runtime").Where(f => f.Path.Contains("/Migrations/", StringComparison.Ordinal))
+            .SelectMany(f => Tables().Matches(f.Text)).Select(m => m.Groups["table"].Value).Distinct().ToList();
+        tables.ShouldBe(Owners.Keys, ignoreOrder: true);
+        Owners.Values.Distinct().ShouldBeSubsetOf(Capabilities);
+    }
+
+    [Fact]
+    public void Domain_reads_no_clock_of_its_own_and_does_no_input_or_output() =>
+        Sources("src/Domain").SelectMany(f => Impure().Matches(WithoutComments(f.Text)).Select(m => $"{f.Path}: {m.Value}")).ShouldBeEmpty();
+
+    [Theory]
+    [InlineData("var now = DateTimeOffset.UtcNow;")]
+    [InlineData("TimeProvider.System.GetUtcNow()")]
+    [InlineData("File.ReadAllText(path)")]
+    [InlineData("Environment.GetEnvironmentVariable(name)")]
+    [InlineData("new HttpClient()")]
+    [InlineData("await Task.Delay(1)")]
+    public void The_scan_for_what_domain_may_not_do_finds_it(string line) => Impure().IsMatch(line).ShouldBeTrue();
+
+    [Fact]
+    public void Projects_refer_to_each_other_one_way_and_domain_to_no_package()
+    {
+        References("src/Domain/Domain.csproj").ShouldBeEmpty();
+        References("src/Runtime/Runtime.csproj").Where(r => r.EndsWith(".csproj", StringComparison.Ordinal)).ShouldBe(["../Domain/Domain.csproj"]);
+        References("src/ControlCenter/ControlCenter.csproj").Where(r => r.EndsWith(".csproj", StringComparison.Ordinal)).ShouldBeSubsetOf(["../Domain/Domain.csproj", "../Runtime/Runtime.csproj"]);
     }
 
     [Fact]
@@ -73,22 +139,28 @@ public sealed partial class ArrowsTests
             .ShouldAllBe(p => File.Exists(Path.Combine(Root, p)));
 
     private static IEnumerable<string> ForeignWrites(string text, string capability) =>
-        Writes().Matches(text).Select(m => m.Groups["table"].Value).Where(t => Owners.TryGetValue(t, out var owner) && owner != capability);
+        Writes().Matches(WithoutComments(text)).Select(m => m.Groups["table"].Value.ToLowerInvariant())
+            .Where(t => Owners.TryGetValue(t, out var owner) && owner != capability);
 
+    // Within ControlCenter.Runtime.X, a plain "Work.ClaimTask" reaches the neighbour without any using.
     private static IEnumerable<string> CapabilitiesUsedBy(string text) =>
-        Usings().Matches(text).Select(m => Regex.Match(m.Value, @"ControlCenter\.Runtime\.(\w+)").Groups[1].Value).Where(c => c.Length > 0).Distinct();
+        Reaches().Matches(WithoutComments(text)).Select(m => m.Groups["capability"].Value).Where(Capabilities.Contains).Distinct();
 
-    private static string CapabilityOf(string path)
-    {
-        var parts = path.Split('/');
-        var index = Array.IndexOf(parts, "Runtime");
-        return parts.Length > index + 2 ? parts[index + 1] : "";
-    }
+    private static string WithoutComments(string text) => Comments().Replace(text, "");
 
+    // "src/Runtime/Work/ClaimTask.cs" → "Work"; "" for what lies in src/Runtime itself.
+    private static string CapabilityOf(string path) => path.Split('/') is [_, _, var capability, _, ..] ? capability : "";
+
+    // Paths from the root of the house: where somebody has cloned it must not decide what is scanned.
     private static IEnumerable<(string Path, string Text)> Sources(string folder) =>
         Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
-            .Where(p => !p.Contains("/obj/", StringComparison.Ordinal) && !p.Contains("/bin/", StringComparison.Ordinal))
-            .Select(p => (p, File.ReadAllText(p)));
+            .Select(p => (Path: Path.GetRelativePath(Root, p), Full: p))
+            .Where(p => !p.Path.Contains("/obj/", StringComparison.Ordinal) && !p.Path.Contains("/bin/", StringComparison.Ordinal))
+            .Select(p => (p.Path, File.ReadAllText(p.Full)));
+
+    private static IEnumerable<string> References(string project) =>
+        XDocument.Load(Path.Combine(Root, project)).Descendants().Where(e => e.Name.LocalName is "PackageReference" or "ProjectReference" or "Reference")
+            .Select(e => e.Attribute("Include")!.Value);
 
     private static string FindRoot()
     {
@@ -104,6 +176,22 @@ public sealed partial class ArrowsTests
     [GeneratedRegex(@"^using [^;]+;", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
     private static partial Regex Usings();
 
-    [GeneratedRegex(@"(insert\s+into|update|delete\s+from)\s+(?<table>[a-z_]+)(?=[\s(])", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        """(?<!\bfor\s+)\b(insert\s+into|update|delete\s+from|merge\s+into|truncate(\s+table)?|copy(?=[^;]*?\bfrom\s+stdin))\s+(only\s+)?(public\.)?"?(?<table>[a-z_]+)\b""",
+        RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase)]
     private static partial Regex Writes();
+
+    [GeneratedRegex("""(?<![\w."])(?<!namespace )(global::)?(ControlCenter\.)?(Runtime\.)?(?<capability>[A-Z]\w+)(?=[.;])""", RegexOptions.ExplicitCapture)]
+    private static partial Regex Reaches();
+
+    [GeneratedRegex(@"(?<=^|\s)//.*$", RegexOptions.Multiline)]
+    private static partial Regex Comments();
+
+    [GeneratedRegex("""(\bcreate table (if not exists )?(?<table>[a-z_]+) \(|ToTable\("(?<table>[a-z_]+)")""", RegexOptions.ExplicitCapture)]
+    private static partial Regex Tables();
+
+    [GeneratedRegex(
+        @"\b(DateTime(Offset)?\.(UtcNow|Now|Today)|TimeProvider\.System|Stopwatch|Environment\.|File\.|Directory\.|FileStream|Console\.|HttpClient|Socket|Process\.|Thread\.|Task\.(Delay|Run)|Random\.Shared)",
+        RegexOptions.ExplicitCapture)]
+    private static partial Regex Impure();
 }

@@ -1,4 +1,7 @@
+using System.Text.RegularExpressions;
 using ControlCenter.Domain.Events;
+using FsCheck;
+using FsCheck.Fluent;
 
 namespace ControlCenter.Domain.Tests.Events;
 
@@ -28,6 +31,67 @@ public sealed class EventKindTests
         EventKind.IsReserved("task.completed").ShouldBeTrue();
         EventKind.IsReserved("tasks.completed").ShouldBeFalse();
         EventKind.IsReserved("task").ShouldBeFalse();
+    }
+
+    [Fact]
+    public void The_check_by_hand_says_what_the_contracts_expression_says() =>
+        Check.QuickThrowOnFailure(Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
+        {
+            const string Alphabet = "az09_.-AZ \n/:ä\u0661\ud800";
+            var random = new System.Random(seed);
+            for (var i = 0; i < 50; i++)
+            {
+                // Mostly good characters, or hardly any long name would be valid.
+                var kind = string.Concat(Enumerable.Range(0, random.Next(0, 84)).Select(_ => Alphabet[random.Next(random.Next(40) == 0 ? Alphabet.Length : 7)]));
+                EventKind.IsValid(kind).ShouldBe(Regex.IsMatch(kind, @"\A[a-z0-9][a-z0-9_.-]{0,79}\z"), kind);
+            }
+        }));
+
+    [Fact]
+    public void Judging_a_kind_allocates_nothing()
+    {
+        (EventKind.IsValid("build.done") && !EventKind.IsReserved("build.done")).ShouldBeTrue();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 1_000; i++)
+        {
+            EventKind.IsValid("build.done");
+            EventKind.IsReserved("build.done");
+            EventChannels.Of("build.done");
+        }
+
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0);
+    }
+
+    [Fact]
+    public void Just_the_contracts_families_are_reserved() =>
+        EventKind.ReservedFamilies.ShouldBe(
+            ["agent.", "ticket.", "task.", "lease.", "escalation.", "intervention.", "runtime.", "cost.", "budget.", "alert.", "governor.", "backup.", "admission.", "security.", "bus."],
+            ignoreOrder: true);
+
+    [Theory]
+    [InlineData("task.completed", EventChannel.Work)]
+    [InlineData("ticket.created", EventChannel.Work)]
+    [InlineData("lease.expired", EventChannel.Work)]
+    [InlineData("escalation.opened", EventChannel.Escalations)]
+    [InlineData("alert.raised", EventChannel.Alerts)]
+    [InlineData("security.refused", EventChannel.Alerts)]
+    [InlineData("bus.rate_limited", EventChannel.Alerts)]
+    [InlineData("budget.exhausted", EventChannel.Alerts | EventChannel.Costs)]
+    [InlineData("cost.recorded", EventChannel.Costs)]
+    [InlineData("tasks.mine", EventChannel.None)]
+    public void A_family_is_carried_where_its_listeners_are(string kind, EventChannel channels) => EventChannels.Of(kind).ShouldBe(EventChannel.All | channels);
+
+    [Fact]
+    public void The_streams_channels_are_those_of_the_contract()
+    {
+        EventChannels.Wire.ShouldBe(["all", "work", "escalations", "alerts", "costs", "agent"], ignoreOrder: true);
+        foreach (var name in EventChannels.Wire)
+        {
+            EventChannels.TryParse(name, out var channel).ShouldBeTrue();
+            EventChannels.NameOf(channel).ShouldBe(name);
+        }
+
+        EventChannels.TryParse("Work", out _).ShouldBeFalse();
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Text;
 using ControlCenter.Domain.Work;
 using FsCheck;
 using FsCheck.Fluent;
@@ -49,6 +50,24 @@ public sealed class TaskTransitionsTests
             }
         }));
 
+    /// <summary>The whole table of bus-api.md, Work, so that a changed line shows as one.</summary>
+    [Theory]
+    [InlineData(TaskState.Blocked, "dependencies_met>ready cancelled>cancelled")]
+    [InlineData(TaskState.Ready, "dependency_added>blocked claimed>leased cancelled>cancelled")]
+    [InlineData(TaskState.Leased, "started>running asked_human>waiting_human completed>completed failed_for_good>failed failed_retryably>ready lease_expired>ready attempts_exhausted>failed released>ready cancelled>cancelled")]
+    [InlineData(TaskState.Running, "asked_human>waiting_human completed>completed failed_for_good>failed failed_retryably>ready lease_expired>ready attempts_exhausted>failed released>ready cancelled>cancelled")]
+    [InlineData(TaskState.WaitingHuman, "answered>running completed>completed failed_for_good>failed failed_retryably>ready lease_expired>ready attempts_exhausted>failed released>ready cancelled>cancelled")]
+    [InlineData(TaskState.Completed, "")]
+    [InlineData(TaskState.Failed, "")]
+    [InlineData(TaskState.Cancelled, "")]
+    public void From_each_state_just_these_moves_are_allowed(TaskState from, string moves) =>
+        TaskTransitions.Table.Where(move => move.Key.From == from).OrderBy(move => move.Key.Trigger)
+            .Select(move => $"{move.Key.Trigger.Wire()}>{move.Value.Wire()}").ShouldBe(moves.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+    [Fact]
+    public void A_lease_is_held_in_just_the_three_states_that_an_agent_works_in() =>
+        Enum.GetValues<TaskState>().Where(TaskTransitions.HoldsLease).ShouldBe([TaskState.Leased, TaskState.Running, TaskState.WaitingHuman]);
+
     [Fact]
     public void A_refusal_names_what_is_allowed() =>
         Should.Throw<ConflictException>(() => TaskTransitions.Next(TaskState.Ready, TaskTrigger.Completed)).Message.ShouldContain("claimed");
@@ -62,6 +81,33 @@ public sealed class TaskTransitionsTests
         cycle[0].ShouldBe(cycle[^1]);
         cycle.Count.ShouldBe(4);
     }
+
+    [Fact]
+    public void A_task_that_waits_for_itself_is_the_smallest_circle()
+    {
+        var task = Guid.CreateVersion7();
+        DependencyGraph.FindCycle([(task, task)]).ShouldBe([task, task]);
+        DependencyGraph.FindCycle([]).ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_chain_of_a_hundred_thousand_tasks_does_not_use_up_the_stack()
+    {
+        var chain = Enumerable.Range(0, 100_000).Select(n => (new Guid(n, 0, 0, new byte[8]), new Guid(n + 1, 0, 0, new byte[8]))).ToList();
+        DependencyGraph.FindCycle(chain).ShouldBeNull();
+        chain.Add((chain[^1].Item2, chain[0].Item1));
+        DependencyGraph.FindCycle(chain)!.Count.ShouldBe(100_002);
+    }
+
+    [Fact]
+    public void The_circle_that_is_named_is_made_of_edges_that_were_given() =>
+        Check.QuickThrowOnFailure(Prop.ForAll(ArbMap.Default.ArbFor<(byte, byte)[]>(), pairs =>
+        {
+            static Guid Id(byte n) => new(n % 8, 0, 0, new byte[8]);
+            var edges = pairs.Select(p => (Id(p.Item1), Id(p.Item2))).ToArray();
+            var cycle = DependencyGraph.FindCycle(edges) ?? [];
+            cycle.Zip(cycle.Skip(1)).ShouldAllBe(step => edges.Contains(step));
+        }));
 
     [Fact]
     public void Circles_are_found_just_where_repeated_removal_of_leaves_gets_stuck() =>
