@@ -13,15 +13,37 @@ public sealed class HostFixture : IAsyncLifetime
 }
 
 /// <summary>What tests of the bus have in common: a host, a founder, and short words for long requests.</summary>
-public abstract class BusTests(HostFixture fixture) : IClassFixture<HostFixture>
+public abstract class BusTests(HostFixture fixture) : IClassFixture<HostFixture>, IDisposable
 {
+    // Far beyond what any of them takes: a test that waits for what never comes fails by name, and does not hold up the rest.
+    private readonly CancellationTokenSource _patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+
     private static int _names;
+    private bool _started;
 
     protected RunningHost Host { get; } = fixture.Host;
 
     protected BusClient Founder { get; } = fixture.Host.Client();
 
-    protected static CancellationToken Stop => TestContext.Current.CancellationToken;
+    protected CancellationToken Stop
+    {
+        get
+        {
+            if (!_started)
+            {
+                _started = true;
+                _patience.CancelAfter(TimeSpan.FromMinutes(3));
+            }
+
+            return _patience.Token;
+        }
+    }
+
+    public void Dispose()
+    {
+        _patience.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     protected async Task<TestAgent> AgentAsync(params string[] capabilities)
     {

@@ -96,9 +96,9 @@ internal static class RequestBody
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes($"{http.Request.Method} {http.Request.Path}\n"));
         hash.AppendData(body);
-        var sealingKey = HKDF.DeriveKey(
-            HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(http.Request.Headers.Authorization.ToString()), SHA256.HashSizeInBytes,
-            info: "control-center idempotent answer"u8.ToArray());
+        var credentials = http.Request.Headers.Authorization.ToString();
+        var sealingKey = new Lazy<byte[]>(() => HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(credentials), SHA256.HashSizeInBytes, info: "control-center idempotent answer"u8.ToArray()));
         return new IdempotentRequest(actor, key, hash.GetHashAndReset(), successStatus, sealingKey);
     }
 

@@ -121,8 +121,8 @@ internal sealed partial class EventStream(
     /// <summary>A position that retention has passed is told of, never skipped in silence.</summary>
     private async Task<long> TellOfResetAsync(long position, CancellationToken cancellationToken)
     {
-        var pruned = await log.PrunedThroughAsync(cancellationToken);
-        if (position >= pruned && position <= feed.Head)
+        var (pruned, newest) = await log.BoundsAsync(cancellationToken);
+        if (position >= pruned && position <= newest)
         {
             return position;
         }

@@ -27,7 +27,7 @@ internal sealed class FeedHub(EventFeed feed, EventReader log, CallerDirectory d
         caller.Require(Permission.ReadAll);
         var scope = new FeedScope(parsed, caller.ActorId);
         var position = after ?? feed.Head;
-        var pruned = await log.PrunedThroughAsync(cancellationToken);
+        var (pruned, _) = await log.BoundsAsync(cancellationToken);
         if (position < pruned)
         {
             yield return JsonSerializer.SerializeToElement(new { reset = true, resumes_after = pruned });

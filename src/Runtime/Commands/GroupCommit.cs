@@ -156,7 +156,7 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         {
             try
             {
-                await TryAsync(group, cancellationToken);
+                await TryAsync(group, lookFirst: attempt > 1, cancellationToken);
                 return;
             }
             catch (PostgresException fault) when (attempt < MostTries && Transactions.IsWorthAnotherTry(fault))
@@ -166,7 +166,9 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
     }
 
-    private async Task TryAsync(List<Pending> group, CancellationToken cancellationToken)
+    // A repeat is rare, so the first try does not look for one: it runs into the key of the answer already given, is
+    // rolled back, and looks then. That saves every group a round trip.
+    private async Task TryAsync(List<Pending> group, bool lookFirst, CancellationToken cancellationToken)
     {
         foreach (var pending in group)
         {
@@ -175,15 +177,19 @@ public abstract partial class GroupCommit<TRequest, TResult>(
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await FindAnswersAsync(connection, group, cancellationToken);
-        var members = group.Where(p => !p.IsAnswered).ToList<GroupMember<TRequest, TResult>>();
+        if (lookFirst)
+        {
+            await FindAnswersAsync(connection, group, cancellationToken);
+        }
+
+        var members = group.FindAll(p => !p.IsAnswered).ConvertAll<GroupMember<TRequest, TResult>>(p => p);
         if (members.Count > 0)
         {
             await ExecuteAsync(connection, members, cancellationToken);
-            await KeepAnswersAsync(connection, group, cancellationToken);
         }
 
-        await transaction.CommitAsync(CancellationToken.None);
+        // From here on a caller's going away must not leave it open whether the work was done.
+        await KeepAnswersAndCommitAsync(connection, group);
         signal.Committed();
         foreach (var pending in group)
         {
@@ -205,7 +211,16 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
     }
 
-    private async Task KeepAnswersAsync(NpgsqlConnection connection, List<Pending> group, CancellationToken cancellationToken)
+    // Sent together: the answers and the commit are one round trip.
+    private async Task KeepAnswersAndCommitAsync(NpgsqlConnection connection, List<Pending> group)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        IdempotencyKeys.AddStoreTo(batch, AnswersToKeep(group));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("commit"));
+        await batch.ExecuteNonQueryAsync(CancellationToken.None);
+    }
+
+    private List<(IdempotentRequest Request, StoredAnswer Answer)> AnswersToKeep(List<Pending> group)
     {
         var answers = new List<(IdempotentRequest, StoredAnswer)>();
         foreach (var pending in group)
@@ -225,7 +240,7 @@ public abstract partial class GroupCommit<TRequest, TResult>(
             }
         }
 
-        await IdempotencyKeys.StoreAsync(connection, answers, cancellationToken);
+        return answers;
     }
 
     private static void Fail(IEnumerable<Pending> group, Exception fault)

@@ -11,7 +11,7 @@ namespace ControlCenter.Runtime.Commands;
 /// <param name="RequestHash">SHA-256 of method, path and body.</param>
 /// <param name="SuccessStatus">The HTTP status that goes with the result.</param>
 /// <param name="SealingKey">32 bytes that only this caller can derive again, under which an answer with a secret in it is kept.</param>
-public sealed record IdempotentRequest(Guid ActorId, string Key, byte[] RequestHash, int SuccessStatus, byte[] SealingKey);
+public sealed record IdempotentRequest(Guid ActorId, string Key, byte[] RequestHash, int SuccessStatus, Lazy<byte[]> SealingKey);
 
 /// <summary>An answer as it was given the first time.</summary>
 /// <param name="Status">HTTP status.</param>
@@ -92,24 +92,49 @@ public static class IdempotencyKeys
             return;
         }
 
+        await using var batch = new NpgsqlBatch(connection);
+        AddStoreTo(batch, answers);
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Adds the command that keeps answers, for callers that send more in the same round trip.</summary>
+    public static void AddStoreTo(NpgsqlBatch batch, IReadOnlyList<(IdempotentRequest Request, StoredAnswer Answer)> answers)
+    {
+        var count = answers.Count;
+        if (count == 0)
+        {
+            return;
+        }
+
+        var actors = new Guid[count];
+        var keys = new string[count];
+        var hashes = new byte[count][];
+        var statuses = new short[count];
+        var bodies = new string[count];
+        for (var i = 0; i < count; i++)
+        {
+            var (request, answer) = answers[i];
+            (actors[i], keys[i], hashes[i], statuses[i], bodies[i]) = (request.ActorId, request.Key, request.RequestHash, (short)answer.Status, answer.Body);
+        }
+
         // A key whose 24 hours are over, but which has not been pruned yet, is taken over; one that is in force is not
         // touched, and its insert fails on the primary key.
-        await using var command = new NpgsqlCommand(
-            """
-            with expired as (
-                delete from idempotency_keys k using unnest(@actors, @keys) as q(actor_id, key)
-                where k.actor_id = q.actor_id and k.key = q.key and k.created_at <= clock_timestamp() - @kept
-            )
-            insert into idempotency_keys (actor_id, key, request_hash, status, body)
-            select * from unnest(@actors, @keys, @hashes, @statuses, @bodies)
-            """,
-            connection);
-        command.Parameters.AddWithValue("actors", answers.Select(a => a.Request.ActorId).ToArray());
-        command.Parameters.AddWithValue("keys", answers.Select(a => a.Request.Key).ToArray());
-        command.Parameters.AddWithValue("kept", StoredAnswer.KeptFor);
-        command.Parameters.Add(new NpgsqlParameter("hashes", NpgsqlDbType.Array | NpgsqlDbType.Bytea) { Value = answers.Select(a => a.Request.RequestHash).ToArray() });
-        command.Parameters.AddWithValue("statuses", answers.Select(a => (short)a.Answer.Status).ToArray());
-        command.Parameters.AddWithValue("bodies", answers.Select(a => a.Answer.Body).ToArray());
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            "delete from idempotency_keys k using unnest($1, $2) as q(actor_id, key) where k.actor_id = q.actor_id and k.key = q.key and k.created_at <= clock_timestamp() - $3")
+        {
+            Parameters = { new() { Value = actors }, new() { Value = keys }, new() { Value = StoredAnswer.KeptFor } },
+        });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(
+            "insert into idempotency_keys (actor_id, key, request_hash, status, body) select * from unnest($1, $2, $3, $4, $5)")
+        {
+            Parameters =
+            {
+                new() { Value = actors },
+                new() { Value = keys },
+                new() { Value = hashes, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
+                new() { Value = statuses },
+                new() { Value = bodies },
+            },
+        });
     }
 }

@@ -29,7 +29,7 @@ internal static class SealedAnswer
     }
 
     /// <summary>Opens a body that was sealed; any other is as it is.</summary>
-    public static string Open(string body, byte[] key)
+    public static string Open(string body, Lazy<byte[]> key)
     {
         if (!body.StartsWith(Mark, StringComparison.Ordinal))
         {
@@ -41,7 +41,7 @@ internal static class SealedAnswer
         var tag = bytes.Slice(nonce.Length, AesGcm.TagByteSizes.MaxSize);
         var cipher = bytes[(nonce.Length + tag.Length)..];
         var plain = new byte[cipher.Length];
-        using var aes = new AesGcm(key, tag.Length);
+        using var aes = new AesGcm(key.Value, tag.Length);
         aes.Decrypt(nonce, cipher, tag, plain);
         return Encoding.UTF8.GetString(plain);
     }

@@ -54,7 +54,7 @@ public sealed class Transactions(NpgsqlDataSource database, EventLogSignal signa
     private static string BodyOf<T>(IdempotentRequest request, T result)
     {
         var body = JsonSerializer.Serialize(result, WireJson.Options);
-        return result is ICarriesSecret ? SealedAnswer.Seal(body, request.SealingKey) : body;
+        return result is ICarriesSecret ? SealedAnswer.Seal(body, request.SealingKey.Value) : body;
     }
 
     private async Task<Outcome<T>> TryAsync<T>(

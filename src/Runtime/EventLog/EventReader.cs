@@ -38,11 +38,16 @@ public sealed class EventReader(NpgsqlDataSource database)
     public Task<List<EventRecord>> ReadBeforeAsync(long before, EventFilter filter, int limit, CancellationToken cancellationToken) =>
         ReadAsync("seq > @from and seq < @to", "seq desc", 0, before, filter, limit, cancellationToken);
 
-    /// <summary>The last place that retention has removed; a reader that asks for what comes after a lower one has missed something.</summary>
-    public async Task<long> PrunedThroughAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// The last place that retention has removed, and the newest that has been given out. A reader that asks for what comes
+    /// after a lower or a higher one means another log, or has missed something.
+    /// </summary>
+    public async Task<(long PrunedThrough, long Newest)> BoundsAsync(CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("select pruned_through from event_log_state");
-        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+        await using var command = database.CreateCommand("select pruned_through, greatest(pruned_through, (select last_value from events_seq)) from event_log_state");
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (reader.GetInt64(0), reader.GetInt64(1));
     }
 
     /// <summary>Reads one row of the log's columns.</summary>

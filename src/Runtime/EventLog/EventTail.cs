@@ -12,8 +12,8 @@ namespace ControlCenter.Runtime.EventLog;
 /// </summary>
 /// <remarks>
 /// Places are taken before commits, so a lower one can appear after a higher one. While the places read follow each
-/// other without a gap there is nothing to wonder about. At a gap the tail notes PostgreSQL's snapshot horizon and goes
-/// past the gap only when every transaction that was in flight then has ended: what is still missing was rolled back.
+/// other without a gap there is nothing to wonder about. At a gap the tail takes a transaction id of its own and goes past
+/// the gap only when every transaction with a lower one has ended: what is still missing was rolled back.
 /// </remarks>
 public sealed partial class EventTail(
     NpgsqlDataSource database,
@@ -107,7 +107,7 @@ public sealed partial class EventTail(
 
         if (settled < page.Count)
         {
-            _gap ??= new GapHorizon(await HorizonAsync(connection, "pg_snapshot_xmax", cancellationToken), page[^1].Seq);
+            _gap ??= new GapHorizon(await NewTransactionIdAsync(connection, cancellationToken), page[^1].Seq);
         }
         else
         {
@@ -121,7 +121,7 @@ public sealed partial class EventTail(
     /// <summary>The place up to which a gap no longer means a transaction in flight.</summary>
     private async Task<long> SettledThroughAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        if (_gap is not { } gap || await HorizonAsync(connection, "pg_snapshot_xmin", cancellationToken) < gap.TransactionsBefore)
+        if (_gap is not { } gap || await OldestInFlightAsync(connection, cancellationToken) < gap.TransactionsBefore)
         {
             return 0;
         }
@@ -167,9 +167,9 @@ public sealed partial class EventTail(
     /// <summary>The newest place below which nothing is in flight, found once at the start.</summary>
     private static async Task<long> SettledHeadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var inFlightBefore = await HorizonAsync(connection, "pg_snapshot_xmax", cancellationToken);
         var head = await LastSeqAsync(connection, cancellationToken);
-        while (await HorizonAsync(connection, "pg_snapshot_xmin", cancellationToken) < inFlightBefore)
+        var inFlightBefore = await NewTransactionIdAsync(connection, cancellationToken);
+        while (await OldestInFlightAsync(connection, cancellationToken) < inFlightBefore)
         {
             await Task.Delay(GapRecheck, cancellationToken);
         }
@@ -184,9 +184,17 @@ public sealed partial class EventTail(
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private static async Task<ulong> HorizonAsync(NpgsqlConnection connection, string edge, CancellationToken cancellationToken)
+    // A transaction id of its own is higher than every one that has been given out before. A snapshot's xmax is not: it is
+    // one past the newest that has *ended*, and a transaction in flight may have that very id.
+    private static Task<ulong> NewTransactionIdAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        TransactionIdAsync(connection, "select pg_current_xact_id()::text", cancellationToken);
+
+    private static Task<ulong> OldestInFlightAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        TransactionIdAsync(connection, "select pg_snapshot_xmin(pg_current_snapshot())::text", cancellationToken);
+
+    private static async Task<ulong> TransactionIdAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand($"select {edge}(pg_current_snapshot())::text", connection);
+        await using var command = new NpgsqlCommand(sql, connection);
         return ulong.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!, CultureInfo.InvariantCulture);
     }
 
@@ -219,7 +227,7 @@ public sealed partial class EventTail(
     [LoggerMessage(EventId = 1101, Level = LogLevel.Warning, Message = "Notifications of other hosts' events are lost for now; the tail polls meanwhile")]
     private static partial void LogListenLost(ILogger logger, Exception fault);
 
-    /// <param name="TransactionsBefore">The first transaction id that had not been given out when the gap was seen.</param>
+    /// <param name="TransactionsBefore">An id that was given out after the gap was seen: whoever left the gap has a lower one.</param>
     /// <param name="Through">The newest place that was visible then.</param>
     private sealed record GapHorizon(ulong TransactionsBefore, long Through);
 }
