@@ -85,6 +85,123 @@ public sealed class EmbeddedPostgresTests : IDisposable
         (await AskAsync(postgres, "select 'here'")).ShouldBe("here");
     }
 
+    [Fact]
+    public async Task A_home_whose_name_means_something_to_a_connection_string_or_a_settings_file_works()
+    {
+        var home = Path.Combine(_home, "o'brien, host=elsewhere; x");
+        await using var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(home), NullLogger.Instance, TimeProvider.System, Stop);
+        (await AskAsync(postgres, "select 'here'")).ShouldBe("here");
+    }
+
+    [Fact]
+    public async Task A_stopped_server_has_shut_down_cleanly_and_leaves_no_process()
+    {
+        var postgres = await StartAsync();
+        var (pid, bin) = (postgres.ProcessId, postgres.BinFolder);
+        await postgres.StopAsync(Stop);
+        await postgres.DisposeAsync();
+        await postgres.DisposeAsync();
+        Directory.Exists($"/proc/{pid}").ShouldBeFalse();
+        File.Exists(Path.Combine(postgres.DataFolder, "postmaster.pid")).ShouldBeFalse();
+        (await OutputOfAsync(Path.Combine(bin, "pg_controldata"), postgres.DataFolder)).ShouldMatch("cluster state: +shut down\n");
+    }
+
+    [Fact]
+    public async Task A_folder_that_a_host_in_another_process_holds_is_refused_by_what_that_host_wrote()
+    {
+        Directory.CreateDirectory(_home);
+        var path = Path.Combine(_home, "host.lock");
+        await File.WriteAllTextAsync(path, "process 4242 on elsewhere", Stop);
+        using var holder = Start("/usr/bin/flock", path, "/bin/sh", "-c", "echo held; cat");
+        (await holder.StandardOutput.ReadLineAsync(Stop)).ShouldBe("held");
+        (await Should.ThrowAsync<EmbeddedPostgresException>(StartAsync)).Message.ShouldContain("process 4242 on elsewhere");
+
+        // The lock ends with its holder; what is written in the file holds nobody up.
+        holder.StandardInput.Close();
+        await holder.WaitForExitAsync(Stop);
+        await using var postgres = await StartAsync();
+        (await File.ReadAllTextAsync(Path.Combine(_home, "postgres", "port"), Stop)).ShouldBe(postgres.Port.ToString());
+    }
+
+    [Fact]
+    public async Task A_server_that_a_killed_host_left_behind_is_ended_and_its_data_kept()
+    {
+        string data, bin;
+        await using (var first = await StartAsync())
+        {
+            await AskAsync(first, "create table kept as select 'here'::text as word; select 'x'");
+            (data, bin) = (first.DataFolder, first.BinFolder);
+        }
+
+        using var leftover = Start([.. AsOwner, Path.Combine(bin, "postgres"), "-D", data]);
+        await Eventually(() => Task.FromResult(File.Exists(Path.Combine(data, "postmaster.pid"))));
+        await using var second = await StartAsync();
+        (await AskAsync(second, "select word from kept")).ShouldBe("here");
+        second.ProcessId.ShouldNotBe(leftover.Id);
+        await leftover.WaitForExitAsync(Stop);
+    }
+
+    [Fact]
+    public async Task A_pid_file_that_names_a_stranger_neither_stops_the_start_nor_harms_the_stranger()
+    {
+        string data;
+        await using (var first = await StartAsync())
+        {
+            data = first.DataFolder;
+        }
+
+        // Of the server's own user: PostgreSQL would take exactly such a process for its predecessor, and refuse.
+        using var stranger = Start([.. AsOwner, "/bin/cat"]);
+        await File.WriteAllTextAsync(Path.Combine(data, "postmaster.pid"), $"{stranger.Id}\n{data}\n", Stop);
+        await using (var second = await StartAsync())
+        {
+            (await AskAsync(second, "select 'here'")).ShouldBe("here");
+        }
+
+        stranger.HasExited.ShouldBeFalse();
+        stranger.StandardInput.Close();
+        await stranger.WaitForExitAsync(Stop);
+    }
+
+    [Fact]
+    public async Task A_start_that_is_cancelled_half_way_leaves_no_server_and_no_lock()
+    {
+        string data;
+        await using (var first = await StartAsync())
+        {
+            data = first.DataFolder;
+        }
+
+        using var cancelled = new CancellationTokenSource();
+        var start = EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(_home), NullLogger.Instance, new CancelsAtTheFirstWait(cancelled), cancelled.Token);
+        await Should.ThrowAsync<OperationCanceledException>(() => start);
+        Directory.EnumerateDirectories("/proc").ShouldNotContain(process => new FileInfo(Path.Combine(process, "cwd")).LinkTarget == data);
+        await using var second = await StartAsync();
+        (await AskAsync(second, "select 'here'")).ShouldBe("here");
+    }
+
+    [Fact]
+    public async Task Roots_home_that_is_closed_to_the_servers_user_gets_its_cluster_elsewhere_and_a_link_to_it()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only root runs the server as another user.");
+        Directory.CreateDirectory(_home, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var link = Path.Combine(_home, "postgres");
+        await using (var first = await StartAsync())
+        {
+            await AskAsync(first, "create table kept as select 'here'::text as word; select 'x'");
+        }
+
+        var place = new FileInfo(link).LinkTarget.ShouldNotBeNull();
+        await using (var second = await StartAsync())
+        {
+            (await AskAsync(second, "select word from kept")).ShouldBe("here");
+            second.DataFolder.ShouldStartWith(place);
+        }
+
+        Directory.Delete(place, recursive: true);
+        (await Should.ThrowAsync<EmbeddedPostgresException>(StartAsync)).Message.ShouldContain(place);
+    }
+
     public void Dispose()
     {
         NpgsqlConnection.ClearAllPools();
@@ -103,6 +220,21 @@ public sealed class EmbeddedPostgresTests : IDisposable
         await connection.OpenAsync(Stop);
         await using var command = new NpgsqlCommand(sql, connection);
         return (string)(await command.ExecuteScalarAsync(Stop))!;
+    }
+
+    private static string[] AsOwner =>
+        Environment.IsPrivilegedProcess ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"] : ["/usr/bin/env"];
+
+    private static Process Start(params string[] command)
+    {
+        var info = new ProcessStartInfo(command[0], command[1..]) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+        return Process.Start(info)!;
+    }
+
+    private static async Task<string> OutputOfAsync(params string[] command)
+    {
+        using var process = Start(command);
+        return await process.StandardOutput.ReadToEndAsync(Stop);
     }
 
     private static async Task KillAsync(int pid)
@@ -131,6 +263,16 @@ public sealed class EmbeddedPostgresTests : IDisposable
             }
 
             await timer.WaitForNextTickAsync(patience.Token);
+        }
+    }
+
+    /// <summary>The real clock, but whoever waits on it first has been cancelled: that is when the server is launched and not ready.</summary>
+    private sealed class CancelsAtTheFirstWait(CancellationTokenSource cancelled) : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            cancelled.Cancel();
+            return base.CreateTimer(callback, state, dueTime, period);
         }
     }
 }

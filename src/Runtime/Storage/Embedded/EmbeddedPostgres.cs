@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -19,40 +17,43 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
 
     // A fast shutdown ends sessions and writes a checkpoint; past this the next start recovers instead.
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(8);
+
     // Several hosts that start at once may each find the same port free; more often than this it is no coincidence.
     private const int MostPortTries = 10;
 
     private static readonly TimeSpan StartPoll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan FirstRestartBackoff = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestRestartBackoff = TimeSpan.FromSeconds(5);
 
     private readonly EmbeddedPostgresOptions _options;
     private readonly HostLock _lock;
     private readonly ClusterFolder _cluster;
     private readonly ServerBinaries _binaries;
+    private readonly ServerLog _log;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stopping = new();
-    private Process _server;
+    private ServerProcess? _server;
     private Task _watch = Task.CompletedTask;
+    private bool _disposed;
 
-    private EmbeddedPostgres(
-        EmbeddedPostgresOptions options, HostLock hostLock, ClusterFolder cluster, ServerBinaries binaries, int port, ILogger logger, TimeProvider time)
+    private EmbeddedPostgres(EmbeddedPostgresOptions options, HostLock hostLock, ClusterFolder cluster, ServerBinaries binaries, ILogger logger, TimeProvider time)
     {
-        (_options, _lock, _cluster, _binaries, Port, _logger, _time) = (options, hostLock, cluster, binaries, port, logger, time);
-        _server = Launch();
+        (_options, _lock, _cluster, _binaries, _logger, _time) = (options, hostLock, cluster, binaries, logger, time);
+        _log = new ServerLog(cluster.LogFile);
     }
 
     /// <summary>PostgreSQL's data folder.</summary>
     public string DataFolder => _cluster.Data;
 
     /// <summary>The loopback port.</summary>
-    public int Port { get; }
+    public int Port { get; private set; }
 
     /// <summary>Where its programs are.</summary>
     public string BinFolder => _binaries.Folder;
 
     /// <summary>The postmaster's process.</summary>
-    public int ProcessId => PostmasterOf(_cluster.Data) ?? _server.Id;
+    public int ProcessId => _server?.Id ?? throw new InvalidOperationException("PostgreSQL is not started.");
 
     /// <summary>How to connect: over the socket, as the one user.</summary>
     public string ConnectionString => ConnectionTo(_options.Database);
@@ -62,183 +63,159 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
     public static async Task<EmbeddedPostgres> StartAsync(
         EmbeddedPostgresOptions options, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(options.HomeFolder);
-        var hostLock = HostLock.Take(options.HomeFolder);
         try
         {
-            var cluster = ClusterFolder.Prepare(options.HomeFolder);
-            var binaries = ServerBinaries.Find(cluster.Major);
-            if (cluster.Major is null)
+            Directory.CreateDirectory(options.HomeFolder);
+            var hostLock = await HostLock.TakeAsync(options.HomeFolder, time, cancellationToken);
+            try
             {
-                LogInitialising(logger, binaries.Major, cluster.Data);
+                return await StartLockedAsync(options, hostLock, logger, time, cancellationToken);
             }
-
-            cluster.Initialise(binaries);
-            await EndLeftoverAsync(cluster, logger, time, cancellationToken);
-            var postgres = await LaunchAsync(options, hostLock, cluster, binaries, logger, time, cancellationToken);
-            postgres._watch = postgres.WatchAsync();
-            return postgres;
+            catch
+            {
+                hostLock.Dispose();
+                throw;
+            }
         }
-        catch
+        catch (UnauthorizedAccessException fault)
         {
-            hostLock.Dispose();
-            throw;
+            throw new EmbeddedPostgresException(
+                $"The data folder {options.HomeFolder} is not this user's ({Environment.UserName}) to use: {fault.Message} Start as the user who made it, or choose another CC_HOME.", fault);
         }
     }
 
     /// <summary>Stops the server: fast and clean, or, past its time, at once, to be recovered at the next start.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stopping.CancelAsync();
-        if (PostmasterOf(_cluster.Data) is { } pid && !_server.HasExited)
+        if (_disposed)
         {
-            // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (manual, 19.5).
-            Signal(pid, "INT");
-            if (!await EndsWithinAsync(StopPatience, cancellationToken))
-            {
-                LogStopForced(_logger, StopPatience.TotalSeconds);
-                Signal(pid, "QUIT");
-                if (!await EndsWithinAsync(StopPatience, CancellationToken.None))
-                {
-                    _server.Kill(entireProcessTree: true);
-                }
-            }
+            return;
         }
 
+        // The watch first: until it has ended it may be starting the server again.
+        await _stopping.CancelAsync();
         await _watch.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_server is null)
+        {
+            return;
+        }
+
+        // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (manual, 19.5).
+        if (!await _server.EndsAfterAsync("INT", StopPatience, _time, cancellationToken))
+        {
+            LogStopForced(_logger, StopPatience.TotalSeconds);
+            if (!await _server.EndsAfterAsync("QUIT", StopPatience, _time, CancellationToken.None))
+            {
+                await LeftoverServer.EndAsync(_cluster.Data, _logger, _time, CancellationToken.None);
+            }
+        }
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
-        await StopAsync(CancellationToken.None);
-        _server.Dispose();
-        _stopping.Dispose();
-        _lock.Dispose();
-    }
-
-    /// <summary>Launches the server, on another port if somebody else took the chosen one in between.</summary>
-    private static async Task<EmbeddedPostgres> LaunchAsync(
-        EmbeddedPostgresOptions options, HostLock hostLock, ClusterFolder cluster, ServerBinaries binaries, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            var port = cluster.ChoosePort(options.Port);
-            cluster.WriteSettings(port);
-            var postgres = new EmbeddedPostgres(options, hostLock, cluster, binaries, port, logger, time);
-            try
-            {
-                await postgres.WaitUntilReadyAsync(cancellationToken);
-                await postgres.EnsureDatabaseAsync(cancellationToken);
-                return postgres;
-            }
-            catch (EmbeddedPostgresException) when (options.Port is null && attempt < MostPortTries && !ClusterFolder.IsFree(port))
-            {
-                await postgres.StopAsync(CancellationToken.None);
-            }
-            catch
-            {
-                await postgres.StopAsync(CancellationToken.None);
-                throw;
-            }
-        }
-    }
-
-    /// <summary>A server that a killed host has left behind is stopped first: it may be on another port and with other settings.</summary>
-    private static async Task EndLeftoverAsync(ClusterFolder cluster, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
-    {
-        if (PostmasterOf(cluster.Data) is not { } pid || !IsPostmaster(pid, cluster.Data))
+        if (_disposed)
         {
             return;
         }
 
-        LogLeftover(logger, pid);
-        Signal(pid, "INT");
-        var startedAt = time.GetTimestamp();
-        while (IsPostmaster(pid, cluster.Data))
+        await StopAsync(CancellationToken.None);
+        _disposed = true;
+        _server?.Dispose();
+        _cluster.RemoveSocketFolder();
+        _log.Dispose();
+        _stopping.Dispose();
+        _lock.Dispose();
+    }
+
+    private static async Task<EmbeddedPostgres> StartLockedAsync(
+        EmbeddedPostgresOptions options, HostLock hostLock, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var cluster = await ClusterFolder.PrepareAsync(options.HomeFolder, logger, cancellationToken);
+        EmbeddedPostgres? postgres = null;
+        try
         {
-            if (time.GetElapsedTime(startedAt) > StopPatience)
+            var binaries = await ServerBinaries.FindAsync(cluster.Major, cancellationToken);
+            if (cluster.Major is null)
             {
-                Signal(pid, "QUIT");
+                LogInitialising(logger, binaries.Major, cluster.Data);
             }
 
-            await Task.Delay(StartPoll, time, cancellationToken);
+            await cluster.InitialiseAsync(binaries, cancellationToken);
+            await LeftoverServer.EndAsync(cluster.Data, logger, time, cancellationToken);
+            postgres = new EmbeddedPostgres(options, hostLock, cluster, binaries, logger, time);
+            await postgres.LaunchAsync(cancellationToken);
+            postgres._watch = postgres.WatchAsync();
+            return postgres;
+        }
+        catch
+        {
+            // A start that was cancelled or failed half-way leaves no server behind.
+            if (postgres is not null)
+            {
+                await postgres.DisposeAsync();
+            }
+
+            cluster.RemoveSocketFolder();
+            throw;
         }
     }
 
-    // In a session of its own, so that the terminal's Ctrl-C reaches the host alone, which then stops the server last.
-    private Process Launch()
+    /// <summary>Launches the server, on another port if somebody else took the chosen one in between.</summary>
+    private async Task LaunchAsync(CancellationToken cancellationToken)
     {
-        var program = ServerCommand.StartInfo(_binaries.PathOf("postgres"), ["-D", _cluster.Data], _cluster.Owner);
-        var info = ServerCommand.StartInfo("/usr/bin/setsid", ["--wait", program.FileName, .. program.ArgumentList], asOwner: null);
-        info.RedirectStandardError = true;
-        info.RedirectStandardOutput = true;
-        var server = new Process { StartInfo = info };
-        var log = TextWriter.Synchronized(new StreamWriter(new FileStream(_cluster.LogFile, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true });
-        server.OutputDataReceived += (_, line) => WriteLine(log, line.Data);
-        server.ErrorDataReceived += (_, line) => WriteLine(log, line.Data);
-        server.Exited += (_, _) => log.Dispose();
-        server.EnableRaisingEvents = true;
-        server.Start();
-        server.BeginOutputReadLine();
-        server.BeginErrorReadLine();
-        return server;
-    }
-
-    private static void WriteLine(TextWriter log, string? line)
-    {
-        if (line is not null)
+        for (var attempt = 1; ; attempt++)
         {
+            Port = _cluster.ChoosePort(_options.Port);
+            await _cluster.WriteSettingsAsync(Port, cancellationToken);
+            _server = ServerProcess.Launch(_binaries, _cluster, _log);
             try
             {
-                log.WriteLine(line);
+                await WaitUntilReadyAsync(_server, cancellationToken);
+                await EnsureDatabaseAsync(cancellationToken);
+                return;
             }
-            catch (ObjectDisposedException)
+            catch (EmbeddedPostgresException) when (_options.Port is null && attempt < MostPortTries && _server.Ended.IsCompleted && !ClusterFolder.IsFree(Port))
             {
-                // The server has ended; its very last words may come after.
+                _server.Dispose();
             }
         }
     }
 
     private async Task WatchAsync()
     {
-        var backoff = TimeSpan.FromMilliseconds(200);
+        var backoff = FirstRestartBackoff;
         while (true)
         {
-            await _server.WaitForExitAsync(_stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (_stopping.IsCancellationRequested)
-            {
-                return;
-            }
-
-            LogServerEnded(_logger, _server.ExitCode, backoff.TotalSeconds);
-            await Task.Delay(backoff, _time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (_stopping.IsCancellationRequested)
-            {
-                return;
-            }
-
-            backoff = backoff * 2 > LongestRestartBackoff ? LongestRestartBackoff : backoff * 2;
-            _server.Dispose();
-            _server = Launch();
             try
             {
-                await WaitUntilReadyAsync(_stopping.Token);
-                backoff = TimeSpan.FromMilliseconds(200);
+                LogServerEnded(_logger, await _server!.Ended.WaitAsync(_stopping.Token), backoff.TotalSeconds);
+                await Task.Delay(backoff, _time, _stopping.Token);
+                backoff = backoff * 2 > LongestRestartBackoff ? LongestRestartBackoff : backoff * 2;
+
+                // A postmaster that was killed leaves orphans, and a new one refuses to start beside them.
+                await LeftoverServer.EndAsync(_cluster.Data, _logger, _time, _stopping.Token);
+                var ended = _server;
+                _server = ServerProcess.Launch(_binaries, _cluster, _log);
+                ended.Dispose();
+                await WaitUntilReadyAsync(_server, _stopping.Token);
+                backoff = FirstRestartBackoff;
                 LogServerBack(_logger);
             }
-            catch (EmbeddedPostgresException fault)
-            {
-                LogNotBack(_logger, fault);
-            }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
                 return;
+            }
+#pragma warning disable CA1031 // Whatever it was, it is logged and tried again: a host without its database is of no use, and must not give it up.
+            catch (Exception fault)
+#pragma warning restore CA1031
+            {
+                LogNotBack(_logger, fault);
             }
         }
     }
 
-    private async Task WaitUntilReadyAsync(CancellationToken cancellationToken)
+    private async Task WaitUntilReadyAsync(ServerProcess server, CancellationToken cancellationToken)
     {
         var startedAt = _time.GetTimestamp();
         while (true)
@@ -249,16 +226,21 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
                 await connection.OpenAsync(cancellationToken);
                 return;
             }
+            catch (PostgresException fault) when (fault.SqlState.StartsWith("28", StringComparison.Ordinal))
+            {
+                throw new EmbeddedPostgresException(
+                    $"PostgreSQL refuses the password in {_cluster.PasswordFile}: it is not the one that the cluster in {_cluster.Data} was made with. Put the right one back, or restore a backup.", fault);
+            }
             catch (NpgsqlException fault)
             {
-                if (_server.HasExited)
+                if (server.Ended.IsCompleted)
                 {
-                    throw new EmbeddedPostgresException($"PostgreSQL ended while starting. Its log, {_cluster.LogFile}, says: {LastWords()}", fault);
+                    throw new EmbeddedPostgresException($"PostgreSQL ended while starting. Its log, {_log.Path}, says: {_log.LastWords}", fault);
                 }
 
                 if (_time.GetElapsedTime(startedAt) > StartPatience)
                 {
-                    throw new EmbeddedPostgresException($"PostgreSQL did not answer within {StartPatience.TotalMinutes} minutes. See {_cluster.LogFile}.", fault);
+                    throw new EmbeddedPostgresException($"PostgreSQL did not answer within {StartPatience.TotalMinutes} minutes. See {_log.Path}.", fault);
                 }
             }
 
@@ -280,19 +262,6 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         }
     }
 
-    private async Task<bool> EndsWithinAsync(TimeSpan patience, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _server.WaitForExitAsync(cancellationToken).WaitAsync(patience, _time, cancellationToken);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-    }
-
     private string ConnectionTo(string database) => new NpgsqlConnectionStringBuilder
     {
         Host = _cluster.SocketFolder,
@@ -303,47 +272,8 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         Pooling = database == _options.Database,
     }.ConnectionString;
 
-    private string LastWords() =>
-        File.Exists(_cluster.LogFile) ? string.Join(" | ", File.ReadLines(_cluster.LogFile).TakeLast(3)) : "(nothing)";
-
-    // The first line of postmaster.pid is the postmaster's process (PostgreSQL manual, 73.1).
-    private static int? PostmasterOf(string data)
-    {
-        var path = Path.Combine(data, "postmaster.pid");
-        try
-        {
-            return File.Exists(path) && int.TryParse(File.ReadLines(path).FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : null;
-        }
-        catch (IOException)
-        {
-            // It was removed between the look and the read: there is no postmaster.
-            return null;
-        }
-    }
-
-    // A pid alone proves nothing after a reboot: the process must be a postgres on this very folder.
-    private static bool IsPostmaster(int pid, string data)
-    {
-        try
-        {
-            var line = File.ReadAllText($"/proc/{pid}/cmdline");
-            return line.Contains("postgres", StringComparison.Ordinal) && line.Contains(data, StringComparison.Ordinal);
-        }
-        catch (IOException)
-        {
-            // No such process.
-            return false;
-        }
-    }
-
-    private static void Signal(int pid, string signal) =>
-        ServerCommand.Run("/bin/kill", ["-s", signal, pid.ToString(CultureInfo.InvariantCulture)], asOwner: null);
-
     [LoggerMessage(EventId = 1401, Level = LogLevel.Information, Message = "First start: making a PostgreSQL {Major} cluster in {Folder}")]
     private static partial void LogInitialising(ILogger logger, int major, string folder);
-
-    [LoggerMessage(EventId = 1402, Level = LogLevel.Warning, Message = "A PostgreSQL (process {Pid}) that an earlier host left behind is stopped first")]
-    private static partial void LogLeftover(ILogger logger, int pid);
 
     [LoggerMessage(EventId = 1403, Level = LogLevel.Error, Message = "PostgreSQL ended with {ExitCode}; it is started again in {BackoffSeconds} s")]
     private static partial void LogServerEnded(ILogger logger, int exitCode, double backoffSeconds);

@@ -5,6 +5,7 @@ namespace ControlCenter.Runtime.Storage.Embedded;
 /// <summary>Runs PostgreSQL's programs: never through a shell, and as an unprivileged user where the host itself is root.</summary>
 internal static class ServerCommand
 {
+    // initdb, the longest of them, takes a second or two; on a starved disk it has been seen to take half a minute.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     /// <summary>How a program is started for the cluster's owner.</summary>
@@ -40,23 +41,28 @@ internal static class ServerCommand
         return info;
     }
 
-    /// <summary>Runs a short program to its end.</summary>
-    public static (int ExitCode, string Output, string Error) Run(string program, IEnumerable<string> arguments, string? asOwner)
+    /// <summary>Runs a short program to its end; one that is cancelled or takes too long is killed with its children.</summary>
+    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(
+        string program, IEnumerable<string> arguments, string? asOwner, CancellationToken cancellationToken)
     {
         var info = StartInfo(program, arguments, asOwner);
         info.RedirectStandardOutput = true;
         info.RedirectStandardError = true;
         using var process = Process.Start(info)!;
-        var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        if (!process.WaitForExit(Patience))
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(patience.Token);
+            var error = process.StandardError.ReadToEndAsync(patience.Token);
+            await process.WaitForExitAsync(patience.Token);
+            return (process.ExitCode, await output, await error);
+        }
+        catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            return (-1, output, $"{program} did not end within {Patience.TotalSeconds} s");
+            cancellationToken.ThrowIfCancellationRequested();
+            return (-1, "", $"{program} did not end within {Patience.TotalSeconds} s");
         }
-
-#pragma warning disable VSTHRD002 // The process has ended, so its output has too.
-        return (process.ExitCode, output, error.GetAwaiter().GetResult());
-#pragma warning restore VSTHRD002
     }
 }
