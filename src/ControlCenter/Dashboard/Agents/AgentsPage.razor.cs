@@ -41,6 +41,9 @@ public sealed partial class AgentsPage
         RegisteredAgent? registered = null;
         await DoAsync(async caller => registered = (await Register.ExecuteAsync(request, caller, null, Closed)).Value);
         await RefreshAsync();
+
+        // The dialog calls this as a function, which renders the dialog and not this page.
+        StateHasChanged();
         return registered;
     }
 }
