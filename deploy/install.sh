@@ -25,4 +25,8 @@ need_dotnet() {
   export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 }
 
-need_postgres() { need '/usr/lib/postgresql/*/bin/initdb' postgresql; need setpriv util-linux; }
+need_postgres() {
+  # A server on PATH does as well as Debian's; setpriv and setsid start it.
+  command -v initdb >/dev/null 2>&1 || need '/usr/lib/postgresql/*/bin/initdb' postgresql
+  need setpriv util-linux
+}
