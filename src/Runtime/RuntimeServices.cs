@@ -10,6 +10,7 @@ using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Work;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 
@@ -23,7 +24,7 @@ public static class RuntimeServices
     /// <param name="connectionString">A PostgreSQL connection string for Npgsql.</param>
     public static IServiceCollection AddRuntime(this IServiceCollection services, string connectionString)
     {
-        services.AddSingleton(TimeProvider.System);
+        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(provider => Database.Open(connectionString, provider.GetRequiredService<Microsoft.Extensions.Logging.ILoggerFactory>()));
         services.AddPooledDbContextFactory<ControlCenterDb>((provider, options) => options
             .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())

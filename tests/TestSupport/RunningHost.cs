@@ -33,13 +33,13 @@ public sealed class RunningHost : IAsyncDisposable
     /// <summary>What it is made of.</summary>
     public IServiceProvider Services => _app.Services;
 
-    /// <summary>Starts a host, on a fresh database unless one is given.</summary>
-    public static async Task<RunningHost> StartAsync(CancellationToken cancellationToken, string? connectionString = null)
+    /// <summary>Starts a host, on a fresh database and by the machine's clock unless others are given.</summary>
+    public static async Task<RunningHost> StartAsync(CancellationToken cancellationToken, string? connectionString = null, TimeProvider? time = null)
     {
         connectionString ??= await TestCluster.CreateDatabaseAsync(cancellationToken);
         var home = Directory.CreateTempSubdirectory("cc-host-").FullName;
         var settings = new HostSettings(home, new Uri("http://127.0.0.1:0"), connectionString, "LOC", FounderKey, LogLevel.Warning, JsonLog: false);
-        var app = await ControlCenterHost.StartAppAsync(settings, connectionString, cancellationToken);
+        var app = await ControlCenterHost.StartAppAsync(settings, connectionString, cancellationToken, time);
         return new RunningHost(app, home, connectionString);
     }
 

@@ -22,6 +22,9 @@ internal static class BusMetrics
     /// <summary>Streams that are open.</summary>
     public static readonly UpDownCounter<long> Streams = Meter.CreateUpDownCounter<long>("cc.stream.open", description: "Event streams that are open");
 
+    /// <summary>What waits in memory for readers to take more.</summary>
+    public static readonly UpDownCounter<long> StreamBuffered = Meter.CreateUpDownCounter<long>("cc.stream.buffered", unit: "By", description: "Bytes written for streams whose readers have not taken them yet");
+
     /// <summary>Streams that were cut because their reader did not keep up.</summary>
     public static readonly Counter<long> StreamsCut = Meter.CreateCounter<long>("cc.stream.cut", description: "Streams cut because their reader had stopped reading");
 

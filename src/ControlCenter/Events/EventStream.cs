@@ -17,6 +17,9 @@ internal sealed partial class EventStream(
 {
     private const int PageSize = 500;
 
+    // Kestrel's own buffer for a connection: what is written beyond it only waits in memory for the reader.
+    private const int FlushAtBytes = 64 * 1024;
+
     // bus-api.md: a comment line every 15 s keeps proxies open.
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
 
@@ -29,6 +32,11 @@ internal sealed partial class EventStream(
 
     private readonly CancellationTokenSource _replaced = new();
     private readonly PipeWriter _body = http.Response.BodyWriter;
+    private readonly List<FeedEvent> _page = [];
+    private int _buffered;
+
+    /// <summary>What has been written for the reader and waits for it to take more.</summary>
+    public int BufferedBytes => Volatile.Read(ref _buffered);
 
     /// <summary>Ends the stream in favour of a new one.</summary>
     public void Replace() => _ = _replaced.CancelAsync();
@@ -64,58 +72,45 @@ internal sealed partial class EventStream(
     }
 
     /// <inheritdoc />
-    public void Dispose() => _replaced.Dispose();
+    public void Dispose()
+    {
+        CountBuffered(-_buffered);
+        _replaced.Dispose();
+    }
 
     /// <summary>Sends everything in scope after the position, from memory or from the database. Returns how far it came.</summary>
     private async Task<long> SendWhatIsNewAsync(long position, CancellationToken cancellationToken)
     {
-        var batch = new List<FeedEvent>();
-        while (feed.Read(position, scope, batch, PageSize) is var read)
+        while (position < feed.Head)
         {
-            if (read is null)
-            {
-                position = await SendFromDatabaseAsync(position, cancellationToken);
-                continue;
-            }
-
-            foreach (var item in batch)
+            position = feed.Read(position, scope, _page, PageSize, EventReader.PageBytes) ?? await ReadFromDatabaseAsync(position, cancellationToken);
+            foreach (var item in _page)
             {
                 _body.Write(item.Frame.Span);
+                CountBuffered(item.Frame.Length);
+                if (_buffered >= FlushAtBytes)
+                {
+                    await FlushAsync(cancellationToken);
+                }
             }
 
-            if (batch.Count > 0)
+            if (_buffered > 0)
             {
                 await FlushAsync(cancellationToken);
-                BusMetrics.Delivered.Add(batch.Count);
             }
 
-            position = read.Value;
-            if (batch.Count < PageSize)
-            {
-                break;
-            }
-
-            batch.Clear();
+            BusMetrics.Delivered.Add(_page.Count);
+            _page.Clear();
         }
 
         return position;
     }
 
-    private async Task<long> SendFromDatabaseAsync(long position, CancellationToken cancellationToken)
+    private async Task<long> ReadFromDatabaseAsync(long position, CancellationToken cancellationToken)
     {
-        var head = feed.Head;
-        var page = await log.ReadAfterAsync(position, head, new EventFilter(), PageSize, cancellationToken);
-        foreach (var record in page)
-        {
-            var item = new FeedEvent(record);
-            if (item.IsWithin(scope))
-            {
-                _body.Write(item.Frame.Span);
-            }
-        }
-
-        await FlushAsync(cancellationToken);
-        return page.Count < PageSize ? head : page[^1].Seq;
+        var page = await log.ReadPageAsync(position, feed.Head, PageSize, cancellationToken);
+        _page.AddRange(page.Events.Select(r => new FeedEvent(r)).Where(e => e.IsWithin(scope)));
+        return page.Through;
     }
 
     /// <summary>A position that retention has passed is told of, never skipped in silence.</summary>
@@ -153,14 +148,14 @@ internal sealed partial class EventStream(
     private async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         var flush = _body.FlushAsync(cancellationToken);
-        if (flush.IsCompletedSuccessfully)
-        {
-            return;
-        }
-
         try
         {
-            await flush.AsTask().WaitAsync(Patience, time, cancellationToken);
+            if (!flush.IsCompletedSuccessfully)
+            {
+                await flush.AsTask().WaitAsync(Patience, time, cancellationToken);
+            }
+
+            CountBuffered(-_buffered);
         }
         catch (TimeoutException)
         {
@@ -191,6 +186,12 @@ internal sealed partial class EventStream(
             // It does not read: it will find out by the connection's end.
             http.Abort();
         }
+    }
+
+    private void CountBuffered(int bytes)
+    {
+        Volatile.Write(ref _buffered, _buffered + bytes);
+        BusMetrics.StreamBuffered.Add(bytes);
     }
 
     private void Write(string text) => Encoding.UTF8.GetBytes(text, _body);

@@ -38,16 +38,15 @@ internal sealed class FeedHub(EventFeed feed, EventReader log, CallerDirectory d
         while (true)
         {
             batch.Clear();
-            if (feed.Read(position, scope, batch, PageSize) is { } read)
+            if (feed.Read(position, scope, batch, PageSize, EventReader.PageBytes) is { } read)
             {
                 position = read;
             }
             else
             {
-                var head = feed.Head;
-                var page = await log.ReadAfterAsync(position, head, new EventFilter(), PageSize, cancellationToken);
-                batch.AddRange(page.Select(r => new FeedEvent(r)).Where(e => e.IsWithin(scope)));
-                position = page.Count < PageSize ? head : page[^1].Seq;
+                var page = await log.ReadPageAsync(position, feed.Head, PageSize, cancellationToken);
+                batch.AddRange(page.Events.Select(r => new FeedEvent(r)).Where(e => e.IsWithin(scope)));
+                position = page.Through;
             }
 
             foreach (var item in batch)

@@ -16,7 +16,10 @@ internal sealed class StreamRegistry(EventFeed feed, EventReader log, IHostAppli
     private readonly ConcurrentDictionary<(Guid Actor, EventChannel Channel), List<EventStream>> _open = new();
 
     /// <summary>How many are open.</summary>
-    public int Count => _open.Values.Sum(s => s.Count);
+    public int Count => Streams().Length;
+
+    /// <summary>What waits in memory for all their readers together.</summary>
+    public long BufferedBytes => Streams().Sum(s => (long)s.BufferedBytes);
 
     /// <summary>Serves one stream until its reader goes, is replaced, falls too far behind, or the host stops.</summary>
     public async Task ServeAsync(HttpContext http)
@@ -38,6 +41,15 @@ internal sealed class StreamRegistry(EventFeed feed, EventReader log, IHostAppli
             Remove(key, stream);
         }
     }
+
+    private EventStream[] Streams() =>
+        [.. _open.Values.SelectMany(streams =>
+        {
+            lock (streams)
+            {
+                return streams.ToArray();
+            }
+        })];
 
     private void Add((Guid, EventChannel) key, EventStream stream, int most)
     {

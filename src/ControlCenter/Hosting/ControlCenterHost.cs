@@ -32,9 +32,14 @@ internal static class ControlCenterHost
     }
 
     /// <summary>Starts everything but PostgreSQL: schema, founder, services, doors.</summary>
-    public static async Task<WebApplication> StartAppAsync(HostSettings settings, string connectionString, CancellationToken cancellationToken)
+    /// <param name="settings">The host's settings.</param>
+    /// <param name="connectionString">Its database.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="time">The host's clock; the machine's unless said.</param>
+    public static async Task<WebApplication> StartAppAsync(
+        HostSettings settings, string connectionString, CancellationToken cancellationToken, TimeProvider? time = null)
     {
-        var app = Build(settings, connectionString);
+        var app = Build(settings, connectionString, time ?? TimeProvider.System);
         await app.Services.GetRequiredService<MigrateDatabase>().ExecuteAsync(cancellationToken);
         await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
         await app.StartAsync(cancellationToken);
@@ -45,7 +50,7 @@ internal static class ControlCenterHost
         return app;
     }
 
-    private static WebApplication Build(HostSettings settings, string connectionString)
+    private static WebApplication Build(HostSettings settings, string connectionString, TimeProvider time)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
@@ -68,6 +73,7 @@ internal static class ControlCenterHost
             options.ServicesStopConcurrently = false;
             options.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
         });
+        builder.Services.AddSingleton(time);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(new DataFolder(settings.Home));
         builder.Services.AddSingleton<Readiness>();

@@ -98,8 +98,9 @@ public sealed class EventFeed
 
     /// <summary>Copies what comes after <paramref name="position"/> into <paramref name="into"/> and says how far that went.</summary>
     /// <returns>The place up to which everything has now been seen, or null if part of it is no longer kept here.</returns>
-    public long? Read(long position, FeedScope scope, List<FeedEvent> into, int atMost)
+    public long? Read(long position, FeedScope scope, List<FeedEvent> into, int atMost, long mostBytes = long.MaxValue)
     {
+        var bytes = 0L;
         lock (_gate)
         {
             if (position >= _head)
@@ -120,12 +121,13 @@ public sealed class EventFeed
                     continue;
                 }
 
-                if (into.Count >= atMost)
+                if (into.Count >= atMost || bytes >= mostBytes)
                 {
                     return into[^1].Record.Seq;
                 }
 
                 into.Add(item);
+                bytes += item.Record.Data.Length;
             }
 
             return _head;

@@ -24,15 +24,31 @@ public sealed record EventFilter(string? KindPrefix = null, string? Subject = nu
         && (ActorId is null || record.ActorId == ActorId);
 }
 
+/// <summary>A page of the log.</summary>
+/// <param name="Events">Oldest first.</param>
+/// <param name="Through">The place from which reading goes on.</param>
+public sealed record LogPage(List<EventRecord> Events, long Through);
+
 /// <summary>Reads the log from the database, in order.</summary>
 public sealed class EventReader(NpgsqlDataSource database)
 {
+    /// <summary>What a page holds beside its last event, of whatever size the events are: one alone may have nearly 1 MiB.</summary>
+    public const int PageBytes = 1024 * 1024;
+
     private const string Columns = "seq, at, actor_id, kind, subject_type, subject_id, ticket_id, task_id, data::text, correlation_id";
 
     /// <summary>Up to <paramref name="limit"/> events after <paramref name="after"/>, oldest first, none beyond <paramref name="through"/>.</summary>
     /// <remarks>Give the feed's head as <paramref name="through"/>: beyond it a transaction in flight may still hold a lower place.</remarks>
     public Task<List<EventRecord>> ReadAfterAsync(long after, long through, EventFilter filter, int limit, CancellationToken cancellationToken) =>
         ReadAsync("seq > @from and seq <= @to", "seq", after, through, filter, limit, cancellationToken);
+
+    /// <summary>The page that comes after <paramref name="after"/>: up to <paramref name="limit"/> events or <see cref="PageBytes"/>, none beyond <paramref name="through"/>.</summary>
+    public async Task<LogPage> ReadPageAsync(long after, long through, int limit, CancellationToken cancellationToken)
+    {
+        var events = await ReadAsync("seq > @from and seq <= @to", "seq", after, through, new EventFilter(), limit, cancellationToken, PageBytes);
+        var isFull = events.Count == limit || events.Sum(e => (long)e.Data.Length) >= PageBytes;
+        return new LogPage(events, isFull ? events[^1].Seq : through);
+    }
 
     /// <summary>The newest <paramref name="limit"/> events before <paramref name="before"/>, newest first.</summary>
     public Task<List<EventRecord>> ReadBeforeAsync(long before, EventFilter filter, int limit, CancellationToken cancellationToken) =>
@@ -69,7 +85,7 @@ public sealed class EventReader(NpgsqlDataSource database)
     internal const string TailStatement = $"select {Columns} from events where seq > $1 order by seq limit $2";
 
     private async Task<List<EventRecord>> ReadAsync(
-        string range, string order, long from, long to, EventFilter filter, int limit, CancellationToken cancellationToken)
+        string range, string order, long from, long to, EventFilter filter, int limit, CancellationToken cancellationToken, long mostBytes = long.MaxValue)
     {
         var sql = new StringBuilder($"select {Columns} from events where {range}");
         await using var command = database.CreateCommand();
@@ -79,9 +95,11 @@ public sealed class EventReader(NpgsqlDataSource database)
         command.CommandText = sql.Append(CultureInfo.InvariantCulture, $" order by {order} limit {limit}").ToString();
         await using var reader = await command.ExecuteReaderAsync(CommandBehavior.Default, cancellationToken);
         var records = new List<EventRecord>();
-        while (await reader.ReadAsync(cancellationToken))
+        var bytes = 0L;
+        while (bytes < mostBytes && await reader.ReadAsync(cancellationToken))
         {
             records.Add(ReadRecord(reader));
+            bytes += records[^1].Data.Length;
         }
 
         return records;

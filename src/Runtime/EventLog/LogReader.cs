@@ -36,37 +36,33 @@ public abstract class LogReader(
         while (!stoppingToken.IsCancellationRequested)
         {
             await feed.WaitForMoreAsync(position, stoppingToken);
-            var head = feed.Head;
-            var page = await _log.ReadAfterAsync(position, head, new EventFilter(), PageSize, stoppingToken);
-            var through = page.Count == PageSize ? page[^1].Seq : head;
-            if (page.Exists(Wants))
+            var page = await _log.ReadPageAsync(position, feed.Head, PageSize, stoppingToken);
+            if (page.Events.Exists(Wants))
             {
-                position = await transactions.RunAsync(Caller.Host, (unit, ct) => ActAsync(unit, page, through, ct), stoppingToken);
+                await transactions.RunAsync(Caller.Host, (unit, ct) => ActAsync(unit, page, ct), stoppingToken);
             }
-            else
-            {
-                // Nothing to act on: the kept position may lag, since reading the same again has no effect.
-                position = through;
-            }
+
+            // With nothing to act on the kept position may lag, since reading the same again has no effect.
+            position = page.Through;
 
             Beat(string.Create(CultureInfo.InvariantCulture, $"at {position}"));
         }
     }
 
-    private async Task<long> ActAsync(UnitOfWork unit, List<EventRecord> page, long through, CancellationToken cancellationToken)
+    private async Task<long> ActAsync(UnitOfWork unit, LogPage page, CancellationToken cancellationToken)
     {
         // Another host may be acting on the same events: the row is the lock, and the position in it says what is left.
         await using var command = unit.Command("select position from log_positions where reader = @reader for update", ("reader", Name));
         var kept = (long)(await command.ExecuteScalarAsync(cancellationToken))!;
-        foreach (var record in page.Where(r => r.Seq > kept && Wants(r)))
+        foreach (var record in page.Events.Where(r => r.Seq > kept && Wants(r)))
         {
             await HandleAsync(unit, record, cancellationToken);
         }
 
         await unit.ExecuteAsync(
             "update log_positions set position = greatest(position, @position) where reader = @reader",
-            cancellationToken, ("reader", Name), ("position", through));
-        return through;
+            cancellationToken, ("reader", Name), ("position", page.Through));
+        return page.Through;
     }
 
     private async Task<long> PositionAsync(CancellationToken cancellationToken)
