@@ -1,6 +1,7 @@
 using System.Globalization;
 using ControlCenter.Domain.Events;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Storage;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -52,7 +53,8 @@ public sealed partial class EventTail(
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
-        await using var connection = await database.OpenConnectionAsync(stoppingToken);
+        await using var kept = new KeptConnection(database);
+        var connection = await kept.GetAsync(stoppingToken);
         if (!_started)
         {
             _position = await SettledHeadAsync(connection, stoppingToken);
