@@ -19,6 +19,9 @@ public sealed class HostProcess : IAsyncDisposable
 
     public string Output { get; private set; } = "";
 
+    /// <summary>Whether the process that was started last still runs.</summary>
+    public bool IsRunning => _process is { HasExited: false };
+
     public BusClient Founder
     {
         get
@@ -70,6 +73,15 @@ public sealed class HostProcess : IAsyncDisposable
     {
         _process!.Kill();
         await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Kill -9 of the host's PostgreSQL alone, which the host is to notice and to start again.</summary>
+    public async Task KillPostgresAsync(CancellationToken cancellationToken)
+    {
+        var pid = (await File.ReadAllLinesAsync(Path.Combine(_home, "postgres", "data", "postmaster.pid"), cancellationToken))[0];
+        using var kill = Process.Start("/bin/kill", ["-KILL", pid]);
+        await kill.WaitForExitAsync(cancellationToken);
+        kill.ExitCode.ShouldBe(0);
     }
 
     /// <summary>SIGTERM, and how long the end took.</summary>

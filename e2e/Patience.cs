@@ -1,0 +1,21 @@
+namespace ControlCenter.E2E;
+
+/// <summary>Waits for what is to come.</summary>
+internal static class Patience
+{
+    /// <summary>Looks until a condition holds; a test that waits in vain fails here, by name.</summary>
+    public static async Task UntilAsync(Func<Task<bool>> condition, CancellationToken cancellationToken, int seconds = 60)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TimeSpan.FromSeconds(seconds));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (!await condition())
+        {
+            await timer.WaitForNextTickAsync(patience.Token);
+        }
+    }
+
+    /// <summary>The same for what can be told at once.</summary>
+    public static Task UntilAsync(Func<bool> condition, CancellationToken cancellationToken, int seconds = 60) =>
+        UntilAsync(() => Task.FromResult(condition()), cancellationToken, seconds);
+}

@@ -1,0 +1,66 @@
+using System.Collections.Concurrent;
+using System.Net;
+using ControlCenter.TestSupport;
+
+namespace ControlCenter.E2E;
+
+/// <summary>Callers that post events as bus-api.md asks of them: each with a key of its own, repeated with it when they are told to come back.</summary>
+public sealed class Posters(HostProcess host, string kind) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _ended = new();
+    private readonly ConcurrentQueue<string> _taken = [];
+    private Task _posting = Task.CompletedTask;
+
+    /// <summary>The events that were answered 201.</summary>
+    public IReadOnlyCollection<string> Taken => _taken;
+
+    /// <summary>Every other answer.</summary>
+    public ConcurrentQueue<BusAnswer> Refusals { get; } = [];
+
+    /// <summary>Begins to post.</summary>
+    public void Start(int callers, int bytes = 0) => _posting = Task.WhenAll(Enumerable.Range(0, callers).Select(_ => PostAsync(new string('x', bytes))));
+
+    /// <summary>Ends: every event that was begun has been answered 201.</summary>
+    public async Task StopAsync()
+    {
+        await _ended.CancelAsync();
+        await _posting;
+    }
+
+    /// <summary>Reads all events of the kind back over the bus, by the name that their caller gave them.</summary>
+    public async Task<List<string>> KeptAsync(CancellationToken cancellationToken)
+    {
+        var kept = new List<string>();
+        var bus = host.Founder;
+        for (var cursor = "0"; cursor is not null;)
+        {
+            var page = (await bus.GetAsync($"events?kind={kind}&limit=200&cursor={cursor}", cancellationToken)).Body!;
+            kept.AddRange(page["items"]!.AsArray().Select(e => e!["data"]!["name"]!.ToString()));
+            cursor = page["next_cursor"]?.ToString();
+        }
+
+        return kept;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        _ended.Dispose();
+    }
+
+    private async Task PostAsync(string padding)
+    {
+        using var bus = host.Founder;
+        while (!_ended.IsCancellationRequested)
+        {
+            var name = Guid.NewGuid().ToString();
+            while (await bus.PostAsync("events", new { kind, data = new { name, padding } }, CancellationToken.None, idempotencyKey: name) is { Status: not HttpStatusCode.Created } refusal)
+            {
+                Refusals.Enqueue(refusal);
+                await Task.Delay(refusal.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1));
+            }
+
+            _taken.Enqueue(name);
+        }
+    }
+}
