@@ -40,7 +40,7 @@ public sealed partial class EventTail(
     private long _position;
     private bool _started;
     private GapHorizon? _gap;
-    private TailReading _reading = new(0, 0, time.GetUtcNow(), false);
+    private TailReading _reading = new(0, 0, time.GetTimestamp(), false);
 
     /// <summary>How far the tail is, and how fresh that is.</summary>
     public TailReading Tail => Volatile.Read(ref _reading);
@@ -116,7 +116,7 @@ public sealed partial class EventTail(
             _gap = null;
         }
 
-        Volatile.Write(ref _reading, new TailReading(_position, page.Count - settled, Time.GetUtcNow(), page.Count == PageSize));
+        Volatile.Write(ref _reading, new TailReading(_position, page.Count - settled, Time.GetTimestamp(), page.Count == PageSize));
         return page.Count == PageSize;
     }
 
@@ -237,6 +237,6 @@ public sealed partial class EventTail(
 /// <summary>How far the tail is.</summary>
 /// <param name="Position">The newest place handed to readers.</param>
 /// <param name="HeldBack">How many events are visible but wait for a transaction before them.</param>
-/// <param name="At">When this was read, by the host's clock.</param>
+/// <param name="ReadAt">When this was read: a timestamp of the host's clock.</param>
 /// <param name="Behind">True when there was more to read than one page.</param>
-public sealed record TailReading(long Position, int HeldBack, DateTimeOffset At, bool Behind);
+public sealed record TailReading(long Position, int HeldBack, long ReadAt, bool Behind);

@@ -15,7 +15,7 @@ public abstract partial class SupervisedService(string name, TimeProvider time, 
 
     private readonly Lock _gate = new();
     private TaskCompletionSource _cycle = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private ServiceReading _reading = new(name, ServiceCondition.Starting, "has not run yet", time.GetUtcNow(), 0);
+    private ServiceReading _reading = new(name, ServiceCondition.Starting, "has not run yet", time.GetTimestamp(), 0);
 
     /// <summary>What the service does, as a noun: <c>lease-sweeper</c>.</summary>
     public string Name { get; } = name;
@@ -102,7 +102,7 @@ public abstract partial class SupervisedService(string name, TimeProvider time, 
         lock (_gate)
         {
             var faults = _reading.Faults + (condition == ServiceCondition.Faulted ? 1 : 0);
-            _reading = new ServiceReading(Name, condition, detail, Time.GetUtcNow(), faults);
+            _reading = new ServiceReading(Name, condition, detail, Time.GetTimestamp(), faults);
             if (ended)
             {
                 finished = _cycle;
@@ -143,6 +143,6 @@ public enum ServiceCondition
 /// <param name="Name">Which service.</param>
 /// <param name="Condition">What it was doing.</param>
 /// <param name="Detail">In words.</param>
-/// <param name="At">When that was seen, by the host's clock.</param>
+/// <param name="SeenAt">When that was seen: a timestamp of the host's clock, so that its age is right when the clock is set.</param>
 /// <param name="Faults">How often it has faulted since the host started.</param>
-public sealed record ServiceReading(string Name, ServiceCondition Condition, string Detail, DateTimeOffset At, int Faults);
+public sealed record ServiceReading(string Name, ServiceCondition Condition, string Detail, long SeenAt, int Faults);
