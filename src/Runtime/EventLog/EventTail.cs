@@ -89,6 +89,11 @@ public sealed partial class EventTail(
         }
     }
 
+    // A commit of this host says that the database is back: its caller was answered, and is not to wait for the rest of a
+    // backoff before anybody can see what it wrote.
+    /// <inheritdoc />
+    protected override Task BackOffAsync(TimeSpan delay, CancellationToken stoppingToken) => signal.WaitForNewsAsync(delay, stoppingToken);
+
     /// <summary>Reads one page and publishes what is settled of it. True if there may be more at once.</summary>
     private async Task<bool> ReadOnceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -57,6 +57,9 @@ public abstract partial class SupervisedService(string name, TimeProvider time, 
     /// <param name="detail">What is worth knowing, for a human: <c>3 leases expired</c>.</param>
     protected void Beat(string detail) => Record(ServiceCondition.Running, detail, ended: true);
 
+    /// <summary>Waits between a fault and the next start: for so long, or until there is a reason to believe that it will go better.</summary>
+    protected virtual Task BackOffAsync(TimeSpan delay, CancellationToken stoppingToken) => Task.Delay(delay, Time, stoppingToken);
+
     /// <inheritdoc />
     protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -82,18 +85,13 @@ public abstract partial class SupervisedService(string name, TimeProvider time, 
                 backoff = Time.GetElapsedTime(startedAt) > LongestBackoff ? FirstBackoff : backoff;
                 Record(ServiceCondition.Faulted, $"faulted, restarts in {backoff.TotalSeconds:0.#} s: {fault.GetType().Name}", ended: false);
                 LogFaulted(Logger, Name, backoff.TotalSeconds, fault);
-                await DelayAsync(backoff, stoppingToken);
+                await BackOffAsync(backoff, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 backoff = backoff * 2 > LongestBackoff ? LongestBackoff : backoff * 2;
             }
         }
 
         Record(ServiceCondition.Stopped, "stopped", ended: false);
         LogStopped(Logger, Name);
-    }
-
-    private async Task DelayAsync(TimeSpan delay, CancellationToken stoppingToken)
-    {
-        await Task.Delay(delay, Time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private void Record(ServiceCondition condition, string detail, bool ended)
