@@ -152,7 +152,7 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         {
             Fail(group, Stopping());
         }
-        catch (PostgresException fault) when (group.Count > 1)
+        catch (PostgresException fault) when (group.Count > 1 && !IsForWantOfRoom(fault))
         {
             // One of them may be at fault: each gets its own transaction, and its own answer.
             LogGroupSplit(Logger, Name, group.Count, fault.SqlState);
@@ -168,6 +168,9 @@ public abstract partial class GroupCommit<TRequest, TResult>(
             Fail(group, fault);
         }
     }
+
+    // Class 53, insufficient resources: no member's fault, and each alone would fare no better.
+    private static bool IsForWantOfRoom(PostgresException fault) => fault.SqlState.StartsWith("53", StringComparison.Ordinal);
 
     private async Task CommitAloneAsync(Lane lane, Pending single, CancellationToken cancellationToken)
     {
