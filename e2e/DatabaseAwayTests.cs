@@ -29,7 +29,7 @@ public sealed class DatabaseAwayTests
         await posters.StopAsync();
         posters.Refusals.ShouldAllBe(r => IsSayingComeBack(r));
         host.IsRunning.ShouldBeTrue(host.Output);
-        (await posters.KeptAsync(Stop)).ShouldBe(posters.Taken, ignoreOrder: true);
+        await posters.ShouldAllBeKeptOnceAsync(Stop);
         using var http = new HttpClient { BaseAddress = host.Address };
         await Patience.UntilAsync(async () => (await http.GetAsync("/health/ready", Stop)).StatusCode == HttpStatusCode.OK, Stop);
     }

@@ -7,11 +7,12 @@ using ControlCenter.TestSupport;
 namespace ControlCenter.E2E;
 
 /// <summary>The host as a founder runs it: a process of its own, with its own PostgreSQL, that can be killed and started again.</summary>
-public sealed class HostProcess : IAsyncDisposable
+/// <param name="home">Its data folder; one of its own under <c>/tmp</c> unless said.</param>
+public sealed class HostProcess(string? home = null) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
-    private readonly string _home = Path.Combine("/tmp", $"cc-e2e-{Guid.NewGuid():N}");
+    private readonly string _home = home ?? Path.Combine("/tmp", $"cc-e2e-{Guid.NewGuid():N}");
     private readonly int _port = FreePort();
     private Process? _process;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Security.Cryptography;
 using ControlCenter.TestSupport;
 
 namespace ControlCenter.E2E;
@@ -17,8 +18,8 @@ public sealed class Posters(HostProcess host, string kind) : IAsyncDisposable
     /// <summary>Every other answer.</summary>
     public ConcurrentQueue<BusAnswer> Refusals { get; } = [];
 
-    /// <summary>Begins to post.</summary>
-    public void Start(int callers, int bytes = 0) => _posting = Task.WhenAll(Enumerable.Range(0, callers).Select(_ => PostAsync(new string('x', bytes))));
+    /// <summary>Begins to post: events of at least so many bytes, which no compression makes small.</summary>
+    public void Start(int callers, int bytes = 0) => _posting = Task.WhenAll(Enumerable.Range(0, callers).Select(_ => PostAsync(RandomNumberGenerator.GetHexString(bytes))));
 
     /// <summary>Ends: every event that was begun has been answered 201.</summary>
     public async Task StopAsync()
@@ -27,8 +28,17 @@ public sealed class Posters(HostProcess host, string kind) : IAsyncDisposable
         await _posting;
     }
 
-    /// <summary>Reads all events of the kind back over the bus, by the name that their caller gave them.</summary>
-    public async Task<List<string>> KeptAsync(CancellationToken cancellationToken)
+    /// <summary>Reads the log back over the bus until it tells of all that was taken, which it does at once, and compares: nothing missing, nothing twice.</summary>
+    public async Task ShouldAllBeKeptOnceAsync(CancellationToken cancellationToken)
+    {
+        List<string> kept = [];
+        await Patience.UntilAsync(async () => (kept = await KeptAsync(cancellationToken)).Count >= _taken.Count, cancellationToken, seconds: 5);
+        kept.Count.ShouldBe(_taken.Count);
+        _taken.Except(kept).ShouldBeEmpty();
+    }
+
+    /// <summary>All events of the kind, by the name that their caller gave them.</summary>
+    private async Task<List<string>> KeptAsync(CancellationToken cancellationToken)
     {
         var kept = new List<string>();
         var bus = host.Founder;
