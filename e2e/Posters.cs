@@ -5,7 +5,7 @@ using ControlCenter.TestSupport;
 
 namespace ControlCenter.E2E;
 
-/// <summary>Callers that post events as bus-api.md asks of them: each with a key of its own, repeated with it when they are told to come back.</summary>
+/// <summary>Callers that post events as bus-api.md asks of them: each with a key of its own, repeated with it when they are told to come back or the host is away.</summary>
 public sealed class Posters(HostProcess host, string kind) : IAsyncDisposable
 {
     private readonly CancellationTokenSource _ended = new();
@@ -64,13 +64,33 @@ public sealed class Posters(HostProcess host, string kind) : IAsyncDisposable
         while (!_ended.IsCancellationRequested)
         {
             var name = Guid.NewGuid().ToString();
-            while (await bus.PostAsync("events", new { kind, data = new { name, padding } }, CancellationToken.None, idempotencyKey: name) is { Status: not HttpStatusCode.Created } refusal)
+            while (await TryAsync(bus, name, padding) is { } wait)
             {
-                Refusals.Enqueue(refusal);
-                await Task.Delay(refusal.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1));
+                await Task.Delay(wait);
             }
 
             _taken.Enqueue(name);
+        }
+    }
+
+    /// <summary>Posts once; null if that was answered 201, and how long to wait if it is to be tried again.</summary>
+    private async Task<TimeSpan?> TryAsync(BusClient bus, string name, string padding)
+    {
+        try
+        {
+            var answer = await bus.PostAsync("events", new { kind, data = new { name, padding } }, CancellationToken.None, idempotencyKey: name);
+            if (answer.Status == HttpStatusCode.Created)
+            {
+                return null;
+            }
+
+            Refusals.Enqueue(answer);
+            return answer.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1);
+        }
+        catch (HttpRequestException) when (!_ended.IsCancellationRequested)
+        {
+            // The host is not there just now. Whoever stops the callers sees to it that it is.
+            return TimeSpan.FromMilliseconds(50);
         }
     }
 }
