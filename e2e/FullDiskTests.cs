@@ -9,7 +9,24 @@ public sealed class FullDiskTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_full_disk_is_said_so_and_refused_with_a_503_and_with_room_again_everything_answered_201_is_there_once()
+    public Task A_full_disk_is_said_so_and_refused_with_a_503_and_with_room_again_everything_answered_201_is_there_once() =>
+        FillsUpAsync(async host =>
+        {
+            using var bus = host.Founder;
+            var read = await bus.GetAsync("events?limit=1", Stop);
+            (read.Status == HttpStatusCode.OK || IsSayingComeBack(read)).ShouldBeTrue($"{read.Status} {read.Code}");
+        });
+
+    [Fact]
+    public Task A_database_that_dies_on_a_full_disk_and_cannot_start_there_is_back_by_itself_once_there_is_room() =>
+        FillsUpAsync(async host =>
+        {
+            await host.KillPostgresAsync(Stop);
+            await Patience.UntilAsync(async () => await HealthOfAsync(host, "database") == "failed", Stop);
+        });
+
+    /// <summary>Fills a host's disk while callers post, lets something happen there, makes room, and sees that nothing is lost.</summary>
+    private static async Task FillsUpAsync(Func<HostProcess, Task> whileFull)
     {
         await using var disk = await SmallDisk.MountAsync(megabytes: 320);
         await using var host = new HostProcess(Path.Combine(disk.Folder, "home"));
@@ -19,13 +36,9 @@ public sealed class FullDiskTests
         await Patience.UntilAsync(() => posters.Taken.Count > 50, Stop);
 
         disk.Fill();
-        await Patience.UntilAsync(async () => await DiskAsync(host) == "failed", Stop);
+        await Patience.UntilAsync(async () => await HealthOfAsync(host, "disk") == "failed", Stop);
         await Patience.UntilAsync(() => posters.Refusals.Count > 16, Stop);
-        using (var bus = host.Founder)
-        {
-            var read = await bus.GetAsync("events?limit=1", Stop);
-            (read.Status == HttpStatusCode.OK || IsSayingComeBack(read)).ShouldBeTrue(read.ToString());
-        }
+        await whileFull(host);
 
         disk.MakeRoom();
         var taken = posters.Taken.Count;
@@ -34,17 +47,17 @@ public sealed class FullDiskTests
         posters.Refusals.ShouldAllBe(r => IsSayingComeBack(r));
         host.IsRunning.ShouldBeTrue(host.Output);
         await posters.ShouldAllBeKeptOnceAsync(Stop);
-        await Patience.UntilAsync(async () => await DiskAsync(host) == "healthy", Stop);
+        await Patience.UntilAsync(async () => await HealthOfAsync(host, "disk") == "healthy", Stop);
         using var http = new HttpClient { BaseAddress = host.Address };
         (await http.GetAsync("/health/ready", Stop)).StatusCode.ShouldBe(HttpStatusCode.OK);
     }
 
-    /// <summary>What health says of the disk; it answers all through, whatever is full.</summary>
-    private static async Task<string> DiskAsync(HostProcess host)
+    /// <summary>How a service is said to be; health answers all through, whatever is full.</summary>
+    private static async Task<string> HealthOfAsync(HostProcess host, string service)
     {
         using var http = new HttpClient { BaseAddress = host.Address };
         var report = JsonNode.Parse(await (await http.GetAsync("/health", Stop)).Content.ReadAsStringAsync(Stop))!;
-        return report["services"]!.AsArray().Single(s => s!["name"]!.ToString() == "disk")!["status"]!.ToString();
+        return report["services"]!.AsArray().Single(s => s!["name"]!.ToString() == service)!["status"]!.ToString();
     }
 
     private static bool IsSayingComeBack(BusAnswer answer) =>
