@@ -17,7 +17,7 @@ internal static class EventEndpoints
     public static void MapEvents(this IEndpointRouteBuilder routes)
     {
         routes.MapPost("/events", (Delegate)PostAsync)
-            .Accepts<PostedEventBody>("application/json").Produces<AcceptedEvents>(201).ProducesProblem(400).ProducesProblem(401).ProducesProblem(429);
+            .Accepts<PostedEventBody>("application/json").Produces<AcceptedEvents>(201).ProducesProblem(400).ProducesProblem(401).ProducesProblem(413).ProducesProblem(429);
         routes.MapGet("/events", (Delegate)ListAsync).Produces<EventPage>().ProducesProblem(400).ProducesProblem(401);
         routes.MapGet("/stream", (Delegate)((HttpContext http) => http.RequestServices.GetRequiredService<StreamRegistry>().ServeAsync(http)))
             .Produces(200, contentType: "text/event-stream").ProducesProblem(400).ProducesProblem(401);
@@ -29,7 +29,7 @@ internal static class EventEndpoints
         RequestBody.RequireJson(http);
         var body = await RequestBody.ReadAsync(http);
         var events = PostedEvents.Parse(body.Span);
-        http.RequestServices.GetRequiredService<RateLimiting>().Events(caller, events.Count);
+        http.RequestServices.GetRequiredService<RateLimiting>().Events(caller, events.Count, http.Response);
         var idempotency = RequestBody.IdempotencyOf(http, caller.ActorId, body.Span, StatusCodes.Status201Created);
         using var turn = idempotency is null ? null
             : await http.RequestServices.GetRequiredService<IdempotencyGate>().EnterAsync(caller.ActorId, idempotency.Key, http.RequestAborted);

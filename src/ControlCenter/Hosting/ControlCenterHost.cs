@@ -79,6 +79,7 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddBus();
+        builder.Services.AddService<KeepRateLimits>();
         builder.Services.AddSignIn(settings);
         builder.Services.AddDashboard();
         var app = builder.Build();
