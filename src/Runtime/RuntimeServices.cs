@@ -32,6 +32,7 @@ public static class RuntimeServices
             .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking));
         services.AddSingleton<MigrateDatabase>();
 
+        services.TryAddSingleton(EventRetention.ForEver);
         services.AddSingleton<EventLogSignal>();
         services.AddSingleton<EventFeed>();
         services.AddSingleton<EventReader>();

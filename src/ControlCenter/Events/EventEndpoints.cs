@@ -41,13 +41,16 @@ internal static class EventEndpoints
     {
         BusRoutes.CallerOf(http).Require(Permission.ReadAll);
         var cursor = BusRoutes.OptionalNumber(http, "cursor", 0, long.MaxValue);
-        var after = cursor ?? BusRoutes.OptionalNumber(http, "after", 0, long.MaxValue) ?? 0;
+        var asked = cursor ?? BusRoutes.OptionalNumber(http, "after", 0, long.MaxValue);
         var limit = (int)(BusRoutes.OptionalNumber(http, "limit", 1, MostInOneList) ?? DefaultList);
         var filter = new EventFilter(
             BusRoutes.OptionalText(http, "kind"), BusRoutes.OptionalText(http, "subject"),
             BusRoutes.OptionalId(http, "task_id"), BusRoutes.OptionalId(http, "ticket_id"), BusRoutes.OptionalId(http, "actor_id"));
-        var events = await http.RequestServices.GetRequiredService<EventReader>().ReadAfterAsync(
-            after, http.RequestServices.GetRequiredService<EventFeed>().Head, filter, limit + 1, http.RequestAborted);
+        var log = http.RequestServices.GetRequiredService<EventReader>();
+        var head = http.RequestServices.GetRequiredService<EventFeed>().Head;
+        var events = await log.ReadAfterAsync(asked ?? 0, head, filter, limit + 1, http.RequestAborted);
+        // Who names no position asks for what there is, and has missed nothing.
+        var reset = asked is { } position ? await log.ResetAsync(position, head, http.RequestAborted) : null;
         var buffer = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(buffer))
         {
@@ -68,6 +71,12 @@ internal static class EventEndpoints
                 writer.WriteNull("next_cursor");
             }
 
+            if (reset is not null)
+            {
+                writer.WritePropertyName("reset");
+                JsonSerializer.Serialize(writer, reset, WireJson.Options);
+            }
+
             writer.WriteEndObject();
         }
 
@@ -84,5 +93,5 @@ internal sealed record PostedEventBody(string Kind, string? Subject, JsonElement
 internal sealed record EventLine(
     long Seq, DateTimeOffset At, Guid ActorId, string Kind, string? Subject, Guid? TicketId, Guid? TaskId, JsonElement Data, Guid? CorrelationId);
 
-/// <summary>A page of events (for the description).</summary>
-internal sealed record EventPage(IReadOnlyList<EventLine> Items, string? NextCursor);
+/// <summary>A page of events (for the description). <c>reset</c> is there only if events after the position asked for are gone.</summary>
+internal sealed record EventPage(IReadOnlyList<EventLine> Items, string? NextCursor, LogReset? Reset = null);

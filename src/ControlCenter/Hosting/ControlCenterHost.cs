@@ -76,6 +76,7 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(time);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(new DataFolder(settings.Home));
+        builder.Services.AddSingleton(settings.EventRetention);
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddBus();
