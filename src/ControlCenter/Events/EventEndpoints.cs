@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 using ControlCenter.Bus;
 using ControlCenter.Domain.Access;
-using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.EventLog;
 

@@ -1,7 +1,6 @@
 using ControlCenter.Access;
 using ControlCenter.Bus;
 using ControlCenter.Dashboard;
-using ControlCenter.Health;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
