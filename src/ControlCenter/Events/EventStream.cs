@@ -36,6 +36,7 @@ internal sealed partial class EventStream(
     private readonly PipeWriter _body = http.Response.BodyWriter;
     private readonly List<FeedEvent> _page = [];
     private int _buffered;
+    private bool _isCut;
 
     /// <summary>What has been written for the reader and waits for it to take more.</summary>
     public int BufferedBytes => Volatile.Read(ref _buffered);
@@ -67,7 +68,7 @@ internal sealed partial class EventStream(
                 }
             }
         }
-        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        catch (OperationCanceledException) when (_isCut || ended.IsCancellationRequested)
         {
             await SayGoodbyeAsync();
         }
@@ -165,6 +166,8 @@ internal sealed partial class EventStream(
         {
             BusMetrics.StreamsCut.Add(1);
             LogCut(logger, http.Connection.Id, Patience.TotalSeconds);
+            // The request's own token is cancelled on another thread, some time after this.
+            _isCut = true;
             http.Abort();
             throw new OperationCanceledException(http.RequestAborted);
         }
@@ -172,7 +175,7 @@ internal sealed partial class EventStream(
 
     private async Task SayGoodbyeAsync()
     {
-        if (http.RequestAborted.IsCancellationRequested)
+        if (_isCut || http.RequestAborted.IsCancellationRequested)
         {
             return;
         }
