@@ -18,9 +18,9 @@ internal static class Patience
             {
                 await timer.WaitForNextTickAsync(patience.Token);
             }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException waited) when (!cancellationToken.IsCancellationRequested)
             {
-                throw new TimeoutException($"{seconds} s were not enough for: {awaited}");
+                throw new TimeoutException($"{seconds} s were not enough for: {awaited}", waited);
             }
         }
     }
