@@ -80,7 +80,9 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
             return;
         }
 
-        http.Response.Clear();
+        // What belongs to the answer that was not given goes; what belongs to every answer (security, limits) stays.
+        http.Response.ContentLength = null;
+        http.Response.Headers.CacheControl = default;
         http.Response.StatusCode = problem.Status;
         http.Response.ContentType = "application/problem+json";
         if (problem.RetryAfterSeconds is { } seconds)

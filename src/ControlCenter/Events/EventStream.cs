@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
+using System.Text.Json;
 using ControlCenter.Bus;
+using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.EventLog;
 
 namespace ControlCenter.Events;
@@ -110,6 +112,13 @@ internal sealed partial class EventStream(
     private async Task<long> ReadFromDatabaseAsync(long position, CancellationToken cancellationToken)
     {
         var page = await log.ReadPageAsync(position, feed.Head, PageSize, cancellationToken);
+        var from = await TellOfResetAsync(position, cancellationToken);
+        if (from != position)
+        {
+            // Retention was quicker than this reader: part of the page may be missing.
+            return from;
+        }
+
         _page.AddRange(page.Events.Select(r => new FeedEvent(r)).Where(e => e.IsWithin(scope)));
         return page.Through;
     }
@@ -117,19 +126,14 @@ internal sealed partial class EventStream(
     /// <summary>A position that retention has passed is told of, never skipped in silence.</summary>
     private async Task<long> TellOfResetAsync(long position, CancellationToken cancellationToken)
     {
-        var (pruned, newest) = await log.BoundsAsync(cancellationToken);
-        if (position >= pruned && position <= newest)
+        if (await log.ResetAsync(position, feed.Head, cancellationToken) is not { } reset)
         {
             return position;
         }
 
-        // Behind what is kept, or ahead of what there is (another database, or one restored to an earlier time).
-        var from = position < pruned ? pruned : feed.Head;
-        Write(string.Create(
-            CultureInfo.InvariantCulture,
-            $"event: reset\ndata: {{\"requested\":{position},\"resumes_after\":{from},\"why\":\"{(position < pruned ? "older events are no longer kept" : "this position is ahead of the log")}\"}}\n\n"));
+        Write($"event: reset\ndata: {JsonSerializer.Serialize(reset, WireJson.Options)}\n\n");
         await FlushAsync(cancellationToken);
-        return from;
+        return reset.ResumesAfter;
     }
 
     /// <summary>True when there is more; false when it is time for a sign of life.</summary>

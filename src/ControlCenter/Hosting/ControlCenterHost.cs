@@ -1,7 +1,6 @@
 using ControlCenter.Access;
 using ControlCenter.Bus;
 using ControlCenter.Dashboard;
-using ControlCenter.Health;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
@@ -78,9 +77,11 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(time);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(new DataFolder(settings.Home));
+        builder.Services.AddSingleton(settings.EventRetention);
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddBus();
+        builder.Services.AddService<KeepRateLimits>();
         builder.Services.AddSignIn(settings);
         builder.Services.AddDashboard();
         var app = builder.Build();

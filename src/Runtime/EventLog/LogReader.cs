@@ -25,6 +25,11 @@ public abstract class LogReader(
 {
     private const int PageSize = 500;
 
+    // Retention removes nothing that a kept position is not past, so one that has nothing to act on must move too, but not with every page.
+    private static readonly TimeSpan KeepEvery = TimeSpan.FromMinutes(1);
+
+    private const string MovePosition = "update log_positions set position = greatest(position, @position) where reader = @reader";
+
     private readonly EventReader _log = new(database);
     private readonly List<FeedEvent> _seen = [];
 
@@ -38,6 +43,7 @@ public abstract class LogReader(
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         var position = await PositionAsync(stoppingToken);
+        long? keptAt = null;
         while (!stoppingToken.IsCancellationRequested)
         {
             await feed.WaitForMoreAsync(position, stoppingToken);
@@ -46,8 +52,13 @@ public abstract class LogReader(
             {
                 await transactions.RunAsync(Caller.Host, (unit, ct) => ActAsync(unit, page, ct), stoppingToken);
             }
+            else if (keptAt is not { } at || Time.GetElapsedTime(at) >= KeepEvery)
+            {
+                // In between it lags: what is read again then is found by an index, and has no effect.
+                await KeepAsync(page.Through, stoppingToken);
+                keptAt = Time.GetTimestamp();
+            }
 
-            // With nothing to act on the kept position lags: what is read again then is found by an index, and has no effect.
             position = page.Through;
             Beat(string.Create(CultureInfo.InvariantCulture, $"at {position}"));
         }
@@ -77,10 +88,16 @@ public abstract class LogReader(
             await HandleAsync(unit, record, cancellationToken);
         }
 
-        await unit.ExecuteAsync(
-            "update log_positions set position = greatest(position, @position) where reader = @reader",
-            cancellationToken, ("reader", Name), ("position", page.Through));
+        await unit.ExecuteAsync(MovePosition, cancellationToken, ("reader", Name), ("position", page.Through));
         return page.Through;
+    }
+
+    private async Task KeepAsync(long position, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(MovePosition);
+        command.Parameters.AddWithValue("reader", Name);
+        command.Parameters.AddWithValue("position", position);
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private async Task<long> PositionAsync(CancellationToken cancellationToken)
