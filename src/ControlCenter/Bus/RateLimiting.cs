@@ -39,7 +39,7 @@ internal sealed class RateLimiting(TimeProvider time)
     }
 
     /// <summary>Counts posted events, which come all or not at all. The answer then tells of this limit, which is the closer one.</summary>
-    /// <exception cref="DomainException"><c>rate_limited</c>; <c>batch_too_large</c> for what no waiting would let pass.</exception>
+    /// <exception cref="DomainException"><c>rate_limited</c>; its words say so where no waiting would let the batch pass.</exception>
     public void Events(Caller caller, int count, HttpResponse response)
     {
         // None at all is for the command to refuse.
@@ -50,14 +50,9 @@ internal sealed class RateLimiting(TimeProvider time)
 
         var decision = Decide(caller, limits => limits.Events, count, PostedEvents);
         RateLimitHeaders.Write(response, RateLimits.Events, decision);
-        if (!RateLimits.Events.CanEverAdmit(count))
-        {
-            throw new DomainException(
-                ProblemTypes.BatchTooLarge,
-                $"{count} events were posted at once, but an agent may post {RateLimits.Events.BurstPerMinute} a minute: this batch can never pass. Send at the most {RateLimits.Events.BurstPerMinute} at once.");
-        }
-
-        Require(decision, $"More than {RateLimits.Events.NormalPerMinute} events a minute; {count} more were posted.");
+        Require(decision, RateLimits.Events.CanEverAdmit(count)
+            ? $"More than {RateLimits.Events.NormalPerMinute} events a minute; {count} more were posted."
+            : $"{count} events were posted at once, but an agent may post {RateLimits.Events.BurstPerMinute} a minute: this batch can never pass as it is. Post it in parts of at the most {RateLimits.Events.BurstPerMinute}.");
     }
 
     /// <summary>Goes on from what a former host kept.</summary>

@@ -20,7 +20,6 @@ public static class ProblemTypes
     public const string ActionChanged = "action_changed";
     public const string AlreadyDecided = "already_decided";
     public const string PayloadTooLarge = "payload_too_large";
-    public const string BatchTooLarge = "batch_too_large";
     public const string UnsupportedMediaType = "unsupported_media_type";
     public const string IdempotencyMismatch = "idempotency_mismatch";
     public const string RateLimited = "rate_limited";
@@ -47,7 +46,6 @@ public static class ProblemTypes
         [ActionChanged] = (409, "The action is not the one that was looked at"),
         [AlreadyDecided] = (409, "It has been decided, or has expired"),
         [PayloadTooLarge] = (413, "The body is too large"),
-        [BatchTooLarge] = (413, "The batch is larger than its sender's limit can ever admit"),
         [UnsupportedMediaType] = (415, "The body is not application/json"),
         [IdempotencyMismatch] = (422, "The key was used for another request"),
         [RateLimited] = (429, "Too many requests"),

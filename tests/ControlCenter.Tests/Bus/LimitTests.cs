@@ -77,14 +77,13 @@ public sealed class LimitTests(HostFixture fixture) : BusTests(fixture)
         (await Founder.GetAsync("admission", Stop)).Headers.Contains("RateLimit-Limit").ShouldBeFalse();
 
     [Fact]
-    public async Task A_batch_that_could_never_pass_is_not_told_to_come_back_later_but_is_counted_and_told_of()
+    public async Task A_batch_that_could_never_pass_is_told_so_in_its_429_and_is_counted_and_told_of()
     {
         var agent = await AgentAsync();
         var refused = await agent.Bus.PostAsync("events", Enumerable.Repeat(new { kind = "limit.test" }, 51), Stop);
-        refused.Status.ShouldBe(HttpStatusCode.RequestEntityTooLarge);
-        refused.Code.ShouldBe("batch_too_large");
-        refused.Headers.RetryAfter.ShouldBeNull();
-        refused["detail"].ShouldContain("Send at the most 50 at once");
+        refused.Status.ShouldBe(HttpStatusCode.TooManyRequests);
+        refused.Code.ShouldBe("rate_limited");
+        refused["detail"].ShouldContain("can never pass as it is. Post it in parts of at the most 50");
 
         (await agent.Bus.PostAsync("events", Enumerable.Repeat(new { kind = "limit.test" }, 50), Stop)).Status.ShouldBe(HttpStatusCode.Created, "it used nothing up");
         await Work.LeaseTests.Eventually(async () =>

@@ -21,7 +21,6 @@ public sealed class ProblemTypesTests
     [InlineData("action_changed", 409)]
     [InlineData("already_decided", 409)]
     [InlineData("payload_too_large", 413)]
-    [InlineData("batch_too_large", 413)]
     [InlineData("unsupported_media_type", 415)]
     [InlineData("idempotency_mismatch", 422)]
     [InlineData("rate_limited", 429)]
