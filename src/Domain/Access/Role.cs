@@ -103,4 +103,7 @@ public static class PermissionMatrix
 
     /// <summary>Whether the role may do it.</summary>
     public static bool Allows(Role role, Permission permission) => Table[role].Contains(permission);
+
+    /// <summary>Whether the role changes nothing at all.</summary>
+    public static bool IsReadOnly(Role role) => Table[role].IsSubsetOf([Permission.ReadAll]);
 }
