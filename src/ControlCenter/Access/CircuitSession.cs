@@ -61,8 +61,9 @@ internal sealed class CircuitSession(AuthenticationStateProvider authentication,
         _watched = revoked.Watch(key, End);
     }
 
-    private void End() => ((IHostEnvironmentAuthenticationStateProvider)authentication).SetAuthenticationState(
-        Task.FromResult(new AuthenticationState(new ClaimsPrincipal(new ClaimsIdentity()))));
+    // Not on the thread of the one that ends it: what the page then does must not hold up the ending of others.
+    private void End() => _ = Task.Run(() => ((IHostEnvironmentAuthenticationStateProvider)authentication).SetAuthenticationState(
+        Task.FromResult(new AuthenticationState(new ClaimsPrincipal(new ClaimsIdentity())))));
 }
 
 /// <summary>The key behind a session, as its cookie names it.</summary>

@@ -6,7 +6,7 @@ namespace ControlCenter.Access;
 
 /// <summary>Ends what stays open beyond a request (streams, hub connections, pages) when the key that it was opened with is no longer good.</summary>
 /// <remarks>It looks when a revocation is heard of, and in any case every <see cref="LookEvery"/>: a key can also run out, and word of another host can be lost.</remarks>
-internal sealed class EndRevokedAccess(CallerDirectory directory, TimeProvider time, ILogger<EndRevokedAccess> logger)
+internal sealed partial class EndRevokedAccess(CallerDirectory directory, TimeProvider time, ILogger<EndRevokedAccess> logger)
     : SupervisedService("revoked-access", time, logger)
 {
     // As long as a key is remembered for requests: what is open ends no later than a new request is refused.
@@ -49,12 +49,24 @@ internal sealed class EndRevokedAccess(CallerDirectory directory, TimeProvider t
         var ended = 0;
         foreach (var (watched, _) in open.Where(o => !good.Contains(o.Value)))
         {
-            watched.End();
-            ended++;
+            try
+            {
+                watched.End();
+                ended++;
+            }
+#pragma warning disable CA1031 // One that cannot be ended (it is going away by itself) must not keep the others open.
+            catch (Exception fault)
+#pragma warning restore CA1031
+            {
+                LogNotEnded(Logger, fault);
+            }
         }
 
         return ended;
     }
+
+    [LoggerMessage(EventId = 2201, Level = LogLevel.Warning, Message = "Something that was open by a revoked key could not be ended; it is tried again with the next look")]
+    private static partial void LogNotEnded(ILogger logger, Exception fault);
 
     private sealed class Watched(EndRevokedAccess among, Action end) : IDisposable
     {

@@ -63,7 +63,7 @@ internal static class EventWords
             "security.sign_in_succeeded" => With("Signed in", "by"),
             "security.sign_in_refused" => "Sign-in refused",
             "security.access_refused" => $"Refused: {Text("by")} tried {Text("subject")}",
-            "security.actor_created" => $"Let in as {Text("role").Replace('_', ' ')}: {Text("name")}",
+            "security.actor_created" => $"Let in: {Text("name")}, {Text("role").Replace('_', ' ')}",
             "security.key_created" => "Key made",
             "security.key_revoked" => $"Key of {Text("name")} {Text("why")}",
             "bus.rate_limit_warning" => $"{Text("actor")} goes beyond its normal rate of {Text("what")}",

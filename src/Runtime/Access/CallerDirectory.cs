@@ -67,6 +67,7 @@ public sealed class CallerDirectory(NpgsqlDataSource database, TimeProvider time
     /// <summary>Whether a key that was good before still is: what a session is asked that goes on after it was opened.</summary>
     public async ValueTask<bool> IsInForceAsync(Guid keyId, CancellationToken cancellationToken)
     {
+        _used.TryAdd(keyId, true);
         if (_inForce.TryGetValue(keyId, out var at) && time.GetElapsedTime(at) <= RememberedFor)
         {
             return true;

@@ -25,7 +25,7 @@ internal static class AuditWords
         }
 
         var text = string.Join(" · ", detail.EnumerateObject()
-            .Where(p => p.Value.ValueKind != JsonValueKind.Null && p.Value.ToString().Length > 0)
+            .Where(p => p.Value.ValueKind != JsonValueKind.Null && p.Value.ToString() is { Length: > 0 } value && value != line.SubjectName)
             .Select(p => $"{p.Name.Replace('_', ' ')}: {ValueOf(p.Value)}"));
         return PlainText.Of(text.Length > Longest ? string.Concat(text.AsSpan(0, Longest), "…") : text);
     }
