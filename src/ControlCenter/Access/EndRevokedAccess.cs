@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Hosting;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace ControlCenter.Access;
 
@@ -23,6 +24,9 @@ internal sealed partial class EndRevokedAccess(CallerDirectory directory, TimePr
         _open[watched] = keyId;
         return watched;
     }
+
+    /// <summary>Cuts a request off, which may wait for long, when its key is no longer good, until the result is disposed.</summary>
+    public IDisposable Watch(HttpContext http) => Watch(http.Features.GetRequiredFeature<KeyHolder>().KeyId, http.Abort);
 
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {

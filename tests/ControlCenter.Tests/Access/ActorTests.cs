@@ -203,6 +203,28 @@ public sealed class ActorTests(HostFixture fixture) : BusTests(fixture)
     }
 
     [Fact]
+    public async Task A_wait_that_a_key_began_ends_with_it_and_hands_out_nothing()
+    {
+        var (agent, other) = (await AgentAsync("waits"), await AgentAsync("waits"));
+        var asked = (await Founder.PostAsync("escalations", new { kind = "question", title = "How long?" }, Stop))["escalation_id"];
+        var waiting = new[]
+        {
+            agent.Bus.PostAsync("tasks/claim", new { agent_id = agent.Id, wait_seconds = 60 }, Stop),
+            agent.Bus.GetAsync($"escalations/{asked}?wait_seconds=60", Stop),
+        };
+        await Founder.PostAsync($"actors/{agent.Id}/revoke", null, Stop);
+        foreach (var wait in waiting)
+        {
+            // Cut off, or refused if it came only after the revocation.
+            var answer = await wait.ContinueWith(w => w.IsFaulted ? null : w.Result, Stop, TaskContinuationOptions.None, TaskScheduler.Default).WaitAsync(TimeSpan.FromSeconds(20), Stop);
+            (answer?.Status ?? HttpStatusCode.Unauthorized).ShouldBe(HttpStatusCode.Unauthorized);
+        }
+
+        var task = await TaskAsync(await TicketAsync(), capability: "waits");
+        (await other.ClaimAsync(Stop)).ShouldNotBeNull().TaskId.ShouldBe(task);
+    }
+
+    [Fact]
     public async Task The_audit_is_read_newest_first_by_actor_action_and_outcome_page_by_page()
     {
         var observer = await ActorAsync("read_only_observer");

@@ -10,7 +10,8 @@ internal static class AuditWords
     private const int Longest = 240;
 
     /// <summary>What it was done to.</summary>
-    public static string SubjectOf(AuditView line) => line.SubjectName ?? PlainText.Of(line.Subject ?? "");
+    public static string SubjectOf(AuditView line) =>
+        line.SubjectName ?? (LinkOf(line) is null ? PlainText.Of(line.Subject ?? "") : "an escalation");
 
     /// <summary>Where that can be seen, if anywhere.</summary>
     public static string? LinkOf(AuditView line) =>
