@@ -9,8 +9,6 @@ namespace ControlCenter.Tests.Access;
 
 public sealed class ActorTests(HostFixture fixture) : BusTests(fixture)
 {
-    private static int _names;
-
     [Theory]
     [InlineData("system_service")]
     [InlineData("emergency_operator")]
@@ -265,7 +263,7 @@ public sealed class ActorTests(HostFixture fixture) : BusTests(fixture)
 
     private async Task<BusAnswer> ActorAsync(string role)
     {
-        var answer = await Founder.PostAsync("actors", new { name = $"actor-{Interlocked.Increment(ref _names)}", role }, Stop);
+        var answer = await Founder.PostAsync("actors", new { name = $"actor-{Guid.CreateVersion7()}", role }, Stop);
         answer.Status.ShouldBe(HttpStatusCode.Created, answer.Body?.ToJsonString());
         return answer;
     }

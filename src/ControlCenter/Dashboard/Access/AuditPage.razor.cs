@@ -70,6 +70,7 @@ public sealed partial class AuditPage
     // Another filter is another list: it begins at its newest.
     private string AddressWith(string name, string? value) => Navigation.GetUriWithQueryParameters(new Dictionary<string, object?>(StringComparer.Ordinal)
     {
-        ["cursor"] = null, [name] = string.IsNullOrWhiteSpace(value) ? null : value.Trim(),
+        ["cursor"] = null,
+        [name] = string.IsNullOrWhiteSpace(value) ? null : value.Trim(),
     });
 }
