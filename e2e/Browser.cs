@@ -19,8 +19,8 @@ public sealed class Browser : IAsyncLifetime
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = "/usr/bin/chromium", Args = Arguments });
     }
 
-    /// <summary>A signed-in page, and everything that its console complains of.</summary>
-    public async Task<(IPage Page, List<string> Complaints)> SignInAsync(int width = 1440, ColorScheme scheme = ColorScheme.Light)
+    /// <summary>A signed-in page, the founder's unless another key is given, and everything that its console complains of.</summary>
+    public async Task<(IPage Page, List<string> Complaints)> SignInAsync(int width = 1440, ColorScheme scheme = ColorScheme.Light, string key = HostProcess.FounderKey)
     {
         var context = await _browser.NewContextAsync(new BrowserNewContextOptions
         {
@@ -39,7 +39,7 @@ public sealed class Browser : IAsyncLifetime
         };
         page.PageError += (_, error) => complaints.Add(error);
         await page.GotoAsync("/");
-        await page.FillAsync("input[name=key]", HostProcess.FounderKey);
+        await page.FillAsync("input[name=key]", key);
         await page.ClickAsync("button[type=submit]");
         await page.WaitForSelectorAsync(".stats");
         return (page, complaints);

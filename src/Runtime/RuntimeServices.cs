@@ -48,6 +48,11 @@ public static class RuntimeServices
         services.AddSingleton<FirstStart>();
         services.AddSingleton<SignInLinks>();
         services.AddSingleton<AuditTrail>();
+        services.AddSingleton<AuditQueries>();
+        services.AddSingleton<CreateActor>();
+        services.AddSingleton<RotateKey>();
+        services.AddSingleton<RevokeAccess>();
+        services.AddSingleton<ActorQueries>();
         services.AddService<TrackKeyUse>();
 
         services.AddSingleton<Admission>();

@@ -16,7 +16,10 @@ internal sealed class CallerAccessor(AuthenticationStateProvider authentication)
     /// <exception cref="DomainException"><c>unauthenticated</c>.</exception>
     public static Caller Of(ClaimsPrincipal user) =>
         Guid.TryParse(user.FindFirstValue(ClaimTypes.NameIdentifier), out var id)
-        && WireNames<Role>.TryParse(user.FindFirstValue(ClaimTypes.Role), out var role)
+        && RoleOf(user) is { } role
             ? new Caller(id, user.Identity!.Name ?? "", role)
             : throw new DomainException(ProblemTypes.Unauthenticated, "The session is over; sign in again.");
+
+    /// <summary>The role that a session's claims name; null for nobody.</summary>
+    public static Role? RoleOf(ClaimsPrincipal user) => WireNames<Role>.TryParse(user.FindFirstValue(ClaimTypes.Role), out var role) ? role : null;
 }

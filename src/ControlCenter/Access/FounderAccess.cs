@@ -13,7 +13,12 @@ internal static class FounderAccess
     /// <summary>Sees to it that there is a key. One that was made here is shown once and written to a file that only its owner can read.</summary>
     public static async Task EnsureAsync(IServiceProvider services, HostSettings settings, CancellationToken cancellationToken)
     {
-        var made = await services.GetRequiredService<FirstStart>().EnsureFounderKeyAsync(settings.FounderKey, cancellationToken);
+        var (made, givenIsRevoked) = await services.GetRequiredService<FirstStart>().EnsureFounderKeyAsync(settings.FounderKey, cancellationToken);
+        if (givenIsRevoked)
+        {
+            await Console.Out.WriteLineAsync("\n  CC_FOUNDER_KEY is a key that was revoked or rotated away: it opens nothing. Take it out of the settings, or set a new one.\n");
+        }
+
         if (made is null)
         {
             return;

@@ -2,11 +2,15 @@ using System.Security.Claims;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Text;
 using ControlCenter.Hosting;
+using ControlCenter.Runtime;
 using ControlCenter.Runtime.Access;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Components.Server.Circuits;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Mvc;
+using Npgsql;
 
 namespace ControlCenter.Access;
 
@@ -34,6 +38,7 @@ internal static class SignIn
             options.Cookie.HttpOnly = true;
             options.Cookie.SameSite = SameSiteMode.Strict;
             options.Cookie.SecurePolicy = secure;
+            options.Events.OnValidatePrincipal = EndWithItsKeyAsync;
         });
         services.AddAuthorization();
         services.AddAntiforgery(options =>
@@ -45,6 +50,10 @@ internal static class SignIn
         });
         services.AddCascadingAuthenticationState();
         services.AddScoped<CallerAccessor>();
+        services.AddSingleton<RefusedAttempts>();
+        services.AddService<EndRevokedAccess>();
+        services.AddScoped<CircuitSession>();
+        services.AddScoped<CircuitHandler>(provider => provider.GetRequiredService<CircuitSession>());
         return services;
     }
 
@@ -68,43 +77,66 @@ internal static class SignIn
             return Results.LocalRedirect("/sign-in?problem=stale");
         }
 
-        var caller = key is { Length: > 0 and <= 512 } ? await directory.FindAsync(key.Trim(), http.RequestAborted) : null;
-        if (caller is null || caller.Role == Role.AgentRuntime)
+        var holder = key is { Length: > 0 and <= 512 } ? await directory.FindAsync(key.Trim(), http.RequestAborted) : null;
+        if (holder is null || holder.Caller.Role == Role.AgentRuntime)
         {
-            await audit.RecordAsync(Caller.Host, "sign_in.refused", null, new { Address = http.Connection.RemoteIpAddress?.ToString(), Why = caller is null ? "unknown key" : "an agent's key" }, http.RequestAborted);
-            return Results.LocalRedirect(caller is null ? "/sign-in?problem=key" : "/sign-in?problem=agent");
+            await audit.RecordAsync(Caller.Host, "sign_in.refused", null, new { Address = http.Connection.RemoteIpAddress?.ToString(), Why = holder is null ? "unknown key" : "an agent's key" }, http.RequestAborted);
+            return Results.LocalRedirect(holder is null ? "/sign-in?problem=key" : "/sign-in?problem=agent");
         }
 
-        await BeginSessionAsync(http, caller, audit, "key");
+        await BeginSessionAsync(http, holder, audit, "key");
         return Results.LocalRedirect(IsLocal(returnTo) ? returnTo! : "/");
     }
 
     private static async Task<IResult> SignInWithLinkAsync(HttpContext http, SignInLinks links, AuditTrail audit, string? token)
     {
-        var caller = token is { Length: > 0 and <= 200 } ? await links.RedeemAsync(token, http.RequestAborted) : null;
-        if (caller is null)
+        var holder = token is { Length: > 0 and <= 200 } ? await links.RedeemAsync(token, http.RequestAborted) : null;
+        if (holder is null)
         {
             await audit.RecordAsync(Caller.Host, "sign_in.refused", null, new { Address = http.Connection.RemoteIpAddress?.ToString(), Why = "unknown or used link" }, http.RequestAborted);
             return Results.LocalRedirect("/sign-in?problem=link");
         }
 
-        await BeginSessionAsync(http, caller, audit, "link");
+        await BeginSessionAsync(http, holder, audit, "link");
 
         // Strict cookies are not sent on a navigation that another site began; a page of our own that moves on sends them.
         return Results.LocalRedirect("/");
     }
 
-    private static async Task BeginSessionAsync(HttpContext http, Caller caller, AuditTrail audit, string by)
+    private static async Task BeginSessionAsync(HttpContext http, KeyHolder holder, AuditTrail audit, string by)
     {
+        var caller = holder.Caller;
         var identity = new ClaimsIdentity(
             [
                 new Claim(ClaimTypes.NameIdentifier, caller.ActorId.ToString()),
                 new Claim(ClaimTypes.Name, caller.Name),
                 new Claim(ClaimTypes.Role, WireNames<Role>.ToWire(caller.Role)),
+                new Claim(SessionKey.Claim, holder.KeyId.ToString()),
             ],
             Scheme);
         await http.SignInAsync(Scheme, new ClaimsPrincipal(identity), new AuthenticationProperties { IsPersistent = true });
         await audit.RecordAsync(caller, "sign_in.succeeded", null, new { By = by, Address = http.Connection.RemoteIpAddress?.ToString() }, http.RequestAborted);
+    }
+
+    /// <summary>A session is worth no more than the key that began it.</summary>
+    private static async Task EndWithItsKeyAsync(CookieValidatePrincipalContext context)
+    {
+        var directory = context.HttpContext.RequestServices.GetRequiredService<CallerDirectory>();
+        try
+        {
+            if (SessionKey.Of(context.Principal) is { } key && await directory.IsInForceAsync(key, context.HttpContext.RequestAborted))
+            {
+                return;
+            }
+
+            await context.HttpContext.SignOutAsync(Scheme);
+        }
+        catch (NpgsqlException)
+        {
+            // The database is away, and nobody can tell: not signed in for this request, and the cookie stays.
+        }
+
+        context.RejectPrincipal();
     }
 
     private static bool IsLocal(string? path) => path is ['/', ..] && !path.StartsWith("//", StringComparison.Ordinal) && !path.StartsWith("/\\", StringComparison.Ordinal);

@@ -1,4 +1,3 @@
-using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Access;
 
@@ -12,12 +11,13 @@ internal sealed class BusAuthentication(RequestDelegate next, CallerDirectory di
 
     public async Task InvokeAsync(HttpContext http)
     {
-        var caller = await IdentifyAsync(http);
-        http.Features.Set(caller);
+        var holder = await IdentifyAsync(http);
+        http.Features.Set(holder);
+        http.Features.Set(holder.Caller);
         await next(http);
     }
 
-    private async ValueTask<Caller> IdentifyAsync(HttpContext http)
+    private async ValueTask<KeyHolder> IdentifyAsync(HttpContext http)
     {
         var header = http.Request.Headers.Authorization.ToString();
         if (header.Length <= Scheme.Length || !header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
@@ -26,8 +26,8 @@ internal sealed class BusAuthentication(RequestDelegate next, CallerDirectory di
         }
 
         var key = header[Scheme.Length..].Trim();
-        return key.Length is > 0 and <= LongestKey && await directory.FindAsync(key, http.RequestAborted) is { } caller
-            ? caller
+        return key.Length is > 0 and <= LongestKey && await directory.FindAsync(key, http.RequestAborted) is { } holder
+            ? holder
             : throw new DomainException(ProblemTypes.Unauthenticated, "This key is unknown, expired or revoked.");
     }
 }

@@ -6,7 +6,6 @@ using ControlCenter.Events;
 using ControlCenter.Governance;
 using ControlCenter.Health;
 using ControlCenter.Runtime;
-using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Work;
 using Microsoft.AspNetCore.Http.Json;
@@ -42,7 +41,7 @@ internal static class BusPipeline
                 http.RequestServices.GetRequiredService<RateLimiting>().Request(BusRoutes.CallerOf(http), http.Response);
                 return next(http);
             });
-            bus.UseMiddleware<RefusedAttempts>();
+            bus.UseMiddleware<CountRefusals>();
         });
         app.UseWhen(IsForPeople, pages => pages.UseStatusCodePagesWithReExecute("/not-found"));
         app.UseRouting();
@@ -56,6 +55,7 @@ internal static class BusPipeline
         routes.MapEscalations();
         routes.MapEvents();
         routes.MapGovernance();
+        routes.MapActors();
         app.MapHealth();
         app.MapSignIn();
         app.MapHub<FeedHub>("/hubs/feed");
@@ -69,45 +69,25 @@ internal static class BusPipeline
     private static bool IsBus(HttpContext http) => http.Request.Path.StartsWithSegments(BasePath, StringComparison.Ordinal);
 }
 
-/// <summary>Keeps refused attempts in the audit, at the most one a minute for each actor and path: evidence, not a way to fill the disk.</summary>
-internal sealed class RefusedAttempts(RequestDelegate next, AuditTrail audit, TimeProvider time)
+/// <summary>Counts what was refused on the bus, and has it audited.</summary>
+internal sealed class CountRefusals(RequestDelegate next, RefusedAttempts refused)
 {
-    private static readonly TimeSpan Spacing = TimeSpan.FromMinutes(1);
-    private const int MostRemembered = 10_000;
-    private readonly System.Collections.Concurrent.ConcurrentDictionary<(Guid, string), long> _told = new();
-
     public async Task InvokeAsync(HttpContext http)
     {
         try
         {
             await next(http);
         }
-        catch (DomainException problem) when (problem.Code is ProblemTypes.Forbidden or ProblemTypes.LeaseLost)
+        catch (DomainException problem) when (problem.Code == ProblemTypes.LeaseLost)
         {
-            (problem.Code == ProblemTypes.Forbidden ? BusMetrics.Refused : BusMetrics.LeasesLost).Add(1);
-            if (problem.Code == ProblemTypes.Forbidden && IsDue((BusRoutes.CallerOf(http).ActorId, http.Request.Path)))
-            {
-                await audit.RecordAsync(
-                    BusRoutes.CallerOf(http), "access.refused", $"{http.Request.Method} {http.Request.Path}", new { problem.Code, problem.Message }, http.RequestAborted);
-            }
-
+            BusMetrics.LeasesLost.Add(1);
             throw;
         }
-    }
-
-    private bool IsDue((Guid, string) key)
-    {
-        if (_told.Count > MostRemembered)
+        catch (DomainException problem) when (RefusedAttempts.IsOne(problem))
         {
-            _told.Clear();
+            BusMetrics.Refused.Add(1);
+            await refused.RecordAsync(BusRoutes.CallerOf(http), $"{http.Request.Method} {http.Request.Path}", problem, http.RequestAborted);
+            throw;
         }
-
-        var due = !_told.TryGetValue(key, out var at) || time.GetElapsedTime(at) > Spacing;
-        if (due)
-        {
-            _told[key] = time.GetTimestamp();
-        }
-
-        return due;
     }
 }

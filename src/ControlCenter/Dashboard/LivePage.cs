@@ -26,6 +26,9 @@ public abstract class LivePage : ComponentBase, IDisposable
     internal CallerAccessor Callers { get; set; } = default!;
 
     [Inject]
+    internal RefusedAttempts Refused { get; set; } = default!;
+
+    [Inject]
     internal NavigationManager Navigation { get; set; } = default!;
 
     [Inject]
@@ -96,6 +99,11 @@ public abstract class LivePage : ComponentBase, IDisposable
         catch (DomainException refused)
         {
             Problem = refused.Message;
+            if (RefusedAttempts.IsOne(refused))
+            {
+                await Refused.RecordAsync(await Callers.CallerAsync(), $"page {new Uri(Navigation.Uri).AbsolutePath}", refused, Closed);
+            }
+
             return false;
         }
         finally

@@ -1,3 +1,4 @@
+using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Agents;
 using ControlCenter.Domain.Escalations;
 using ControlCenter.Domain.Work;
@@ -71,6 +72,17 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         LeaseEnd.Cancelled => new("", "stop", "Cancelled"),
         _ => new("warn", "hand", "Taken away"),
     };
+
+    /// <summary>Whether an actor gets in.</summary>
+    public static StatusLook Of(AccessState state) => state switch
+    {
+        AccessState.Active => new("good", "check", "Active"),
+        AccessState.Expired => new("warn", "clock", "Expired"),
+        _ => new("", "stop", "Revoked"),
+    };
+
+    /// <summary>How something in the audit ended.</summary>
+    public static StatusLook Of(AuditOutcome outcome) => outcome == AuditOutcome.Done ? new("", "check", "Done") : new("bad", "x", "Refused");
 
     /// <summary>How a service is.</summary>
     public static StatusLook Of(HealthStatus status) => status switch

@@ -1,3 +1,4 @@
+using ControlCenter.Access;
 using ControlCenter.Bus;
 using ControlCenter.Domain.Escalations;
 using ControlCenter.Runtime.Escalations;
@@ -33,6 +34,7 @@ internal static class EscalationEndpoints
         var feed = http.RequestServices.GetRequiredService<EventFeed>();
         var time = http.RequestServices.GetRequiredService<TimeProvider>();
         var stopping = http.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        using var watched = patience > TimeSpan.Zero ? http.RequestServices.GetRequiredService<EndRevokedAccess>().Watch(http) : null;
         using var over = new CancellationTokenSource(patience, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, over.Token, stopping);
         while (true)

@@ -32,9 +32,13 @@ internal sealed partial class EventStream(
     private const int RetryMilliseconds = 1_000;
     private const int RetryJitterMilliseconds = 2_000;
 
-    private readonly CancellationTokenSource _replaced = new();
+    private const string Replaced = "event: replaced\ndata: {\"why\":\"a newer stream of the same actor and channel took its place\"}\n\n";
+    private const string Revoked = "event: revoked\ndata: {\"why\":\"the key that opened this stream is no longer good\"}\n\n";
+
+    private readonly CancellationTokenSource _over = new();
     private readonly PipeWriter _body = http.Response.BodyWriter;
     private readonly List<FeedEvent> _page = [];
+    private string? _farewell;
     private int _buffered;
     private bool _isCut;
 
@@ -42,7 +46,10 @@ internal sealed partial class EventStream(
     public int BufferedBytes => Volatile.Read(ref _buffered);
 
     /// <summary>Ends the stream in favour of a new one.</summary>
-    public void Replace() => _ = _replaced.CancelAsync();
+    public void Replace() => End(Replaced);
+
+    /// <summary>Ends the stream because its key has ended.</summary>
+    public void Revoke() => End(Revoked);
 
     /// <summary>Serves the stream from after <paramref name="after"/>, or from now.</summary>
     public async Task RunAsync(long? after)
@@ -51,7 +58,7 @@ internal sealed partial class EventStream(
         http.Response.Headers.CacheControl = "no-cache, no-transform";
         http.Response.Headers["X-Accel-Buffering"] = "no";
         http.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResponseBodyFeature>()?.DisableBuffering();
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _replaced.Token, stopping);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, _over.Token, stopping);
         try
         {
             var position = after ?? feed.Head;
@@ -78,7 +85,7 @@ internal sealed partial class EventStream(
     public void Dispose()
     {
         CountBuffered(-_buffered);
-        _replaced.Dispose();
+        _over.Dispose();
     }
 
     /// <summary>Sends everything in scope after the position, from memory or from the database. Returns how far it came.</summary>
@@ -180,9 +187,7 @@ internal sealed partial class EventStream(
             return;
         }
 
-        Write(_replaced.IsCancellationRequested
-            ? "event: replaced\ndata: {\"why\":\"a newer stream of the same actor and channel took its place\"}\n\n"
-            : $"retry: {RetryMilliseconds + Random.Shared.Next(RetryJitterMilliseconds)}\nevent: shutdown\ndata: {{\"why\":\"the host is stopping; reconnect with Last-Event-ID\"}}\n\n");
+        Write(_farewell ?? $"retry: {RetryMilliseconds + Random.Shared.Next(RetryJitterMilliseconds)}\nevent: shutdown\ndata: {{\"why\":\"the host is stopping; reconnect with Last-Event-ID\"}}\n\n");
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2), time);
         try
         {
@@ -193,6 +198,12 @@ internal sealed partial class EventStream(
             // It does not read: it will find out by the connection's end.
             http.Abort();
         }
+    }
+
+    private void End(string farewell)
+    {
+        Interlocked.CompareExchange(ref _farewell, farewell, null);
+        _ = _over.CancelAsync();
     }
 
     private void CountBuffered(int bytes)

@@ -11,14 +11,15 @@ namespace ControlCenter.Events;
 
 /// <summary>The same channels for dashboards of one's own, over SignalR: <c>stream("Feed", channel, after)</c> resumes by place, like the SSE stream.</summary>
 /// <remarks>Signed in by the dashboard's cookie, or by a key as <c>access_token</c> as SignalR's clients send it.</remarks>
-internal sealed class FeedHub(EventFeed feed, EventReader log, CallerDirectory directory) : Hub
+internal sealed class FeedHub(EventFeed feed, EventReader log, CallerDirectory directory, EndRevokedAccess revoked) : Hub
 {
     private const int PageSize = 500;
 
     /// <summary>Events of a channel after a place, or from now on.</summary>
     public async IAsyncEnumerable<JsonElement> Feed(string channel, long? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var caller = await CallerAsync(cancellationToken);
+        var (key, caller) = await HolderAsync(cancellationToken);
+        using var watched = revoked.Watch(key, Context.Abort);
         if (!EventChannels.TryParse(channel, out var parsed))
         {
             throw new HubException($"The channel is one of {string.Join(", ", EventChannels.Wire)}; '{channel}' was given.");
@@ -65,12 +66,15 @@ internal sealed class FeedHub(EventFeed feed, EventReader log, CallerDirectory d
         }
     }
 
-    private async Task<Caller> CallerAsync(CancellationToken cancellationToken)
+    private async Task<KeyHolder> HolderAsync(CancellationToken cancellationToken)
     {
         var http = Context.GetHttpContext() ?? throw new HubException("There is no connection.");
-        if (http.User.Identity?.IsAuthenticated == true)
+        if (http.User.Identity?.IsAuthenticated == true && SessionKey.Of(http.User) is { } session)
         {
-            return CallerAccessor.Of(http.User);
+            // The connection may have stood open since before a revocation.
+            return await directory.IsInForceAsync(session, cancellationToken)
+                ? new KeyHolder(session, CallerAccessor.Of(http.User))
+                : throw new HubException("unauthenticated: the session is over; sign in again.");
         }
 
         var header = http.Request.Headers.Authorization.ToString();

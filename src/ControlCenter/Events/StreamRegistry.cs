@@ -1,14 +1,18 @@
 using System.Collections.Concurrent;
+using ControlCenter.Access;
 using ControlCenter.Bus;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Events;
 using ControlCenter.Domain.Problems;
+using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.EventLog;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace ControlCenter.Events;
 
 /// <summary>The open streams: one for each actor and channel, of which a new one replaces the old (bus-api.md, Limits; CB-02).</summary>
-internal sealed class StreamRegistry(EventFeed feed, EventReader log, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<EventStream> logger)
+internal sealed class StreamRegistry(
+    EventFeed feed, EventReader log, EndRevokedAccess revoked, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<EventStream> logger)
 {
     // bus-api.md: dashboards and bridges of services and of the founder.
     private const int MostForServices = 256;
@@ -31,6 +35,7 @@ internal sealed class StreamRegistry(EventFeed feed, EventReader log, IHostAppli
         var key = (caller.ActorId, scope.Channel);
         Add(key, stream, PermissionMatrix.Allows(caller.Role, Permission.Unthrottled) ? MostForServices : 1);
         BusMetrics.Streams.Add(1);
+        using var watched = revoked.Watch(http.Features.GetRequiredFeature<KeyHolder>().KeyId, stream.Revoke);
         try
         {
             await stream.RunAsync(after);

@@ -1,5 +1,7 @@
+using ControlCenter.Access;
 using ControlCenter.Bus;
 using ControlCenter.Domain.Work;
+using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Work;
 
@@ -21,7 +23,7 @@ internal static class WorkEndpoints
         routes.MapChange<ChangeDependencies, ChangeDependenciesRequest, TaskStanding>(
             "PUT", "/tasks/{id}/dependencies", (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Aborted));
         routes.MapCommand<ClaimTask, ClaimTaskRequest, ClaimedWork>(
-            "/tasks/claim", 200, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+            "/tasks/claim", 200, ClaimAsync);
         routes.MapCommand<RenewLease, RenewLeaseRequest, RenewedLease>(
             "/leases/{id}/renew", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
 
@@ -37,6 +39,13 @@ internal static class WorkEndpoints
             "/tasks/{id}/release", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapCommand<CancelTask, CancelTaskRequest, TaskStanding>(
             "/tasks/{id}/cancel", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
+    }
+
+    // A wait for work outlives the moment in which its key was looked at: a revoked agent is handed nothing.
+    private static async Task<Outcome<ClaimedWork>> ClaimAsync(ClaimTask command, CommandCall<ClaimTaskRequest> call)
+    {
+        using var watched = call.Request.WaitSeconds > 0 ? call.Http.RequestServices.GetRequiredService<EndRevokedAccess>().Watch(call.Http) : null;
+        return await command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted);
     }
 
     private static void MapQueries(IEndpointRouteBuilder routes)

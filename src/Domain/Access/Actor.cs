@@ -22,6 +22,29 @@ public sealed class Actor
     public DateTimeOffset CreatedAt { get; init; }
 }
 
+/// <summary>Whether an actor gets in.</summary>
+public enum AccessState
+{
+    /// <summary>A key of it is in force.</summary>
+    Active,
+
+    /// <summary>Its keys have run out.</summary>
+    Expired,
+
+    /// <summary>Its keys were revoked.</summary>
+    Revoked,
+}
+
+/// <summary>How something that is in the audit ended.</summary>
+public enum AuditOutcome
+{
+    /// <summary>It was done.</summary>
+    Done,
+
+    /// <summary>It was refused: its action ends in <c>.refused</c>.</summary>
+    Refused,
+}
+
 /// <summary>A bearer key, of which only the hash is kept.</summary>
 public sealed class ApiKey
 {

@@ -58,14 +58,25 @@ public enum Permission
     /// <summary>Pause, resume, stop, message agents.</summary>
     Intervene,
 
-    /// <summary>Make and revoke keys.</summary>
+    /// <summary>Let others in, and make and revoke keys.</summary>
     ManageKeys,
+
+    /// <summary>Read the security audit.</summary>
+    ReadAudit,
 
     /// <summary>Change what the host admits.</summary>
     ChangeAdmission,
 
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
+}
+
+/// <summary>The roles that can be given to somebody new.</summary>
+/// <remarks>There is one founder, who is there from the first start; an agent gets its role with its registration.</remarks>
+public static class GivenRoles
+{
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<Role> All { get; } = [Role.SystemService, Role.EmergencyOperator, Role.ReadOnlyObserver];
 }
 
 /// <summary>Which role may do what (SE-01). What is not here is refused.</summary>
@@ -92,4 +103,7 @@ public static class PermissionMatrix
 
     /// <summary>Whether the role may do it.</summary>
     public static bool Allows(Role role, Permission permission) => Table[role].Contains(permission);
+
+    /// <summary>Whether the role changes nothing at all.</summary>
+    public static bool IsReadOnly(Role role) => Table[role].IsSubsetOf([Permission.ReadAll]);
 }

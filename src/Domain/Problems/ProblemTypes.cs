@@ -15,6 +15,7 @@ public static class ProblemTypes
     public const string NotFound = "not_found";
     public const string MethodNotAllowed = "method_not_allowed";
     public const string NameTaken = "name_taken";
+    public const string FounderLockedOut = "founder_locked_out";
     public const string InvalidTransition = "invalid_transition";
     public const string LeaseLost = "lease_lost";
     public const string ActionChanged = "action_changed";
@@ -41,6 +42,7 @@ public static class ProblemTypes
         [NotFound] = (404, "There is no such thing"),
         [MethodNotAllowed] = (405, "That cannot be done here"),
         [NameTaken] = (409, "The name is taken"),
+        [FounderLockedOut] = (409, "A founder would be locked out"),
         [InvalidTransition] = (409, "The present state does not allow that"),
         [LeaseLost] = (409, "The lease is no longer in force"),
         [ActionChanged] = (409, "The action is not the one that was looked at"),

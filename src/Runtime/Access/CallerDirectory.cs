@@ -10,6 +10,11 @@ using Npgsql;
 
 namespace ControlCenter.Runtime.Access;
 
+/// <summary>A key that is in force, and whose it is.</summary>
+/// <param name="KeyId">Which key.</param>
+/// <param name="Caller">Whose.</param>
+public sealed record KeyHolder(Guid KeyId, Caller Caller);
+
 /// <summary>Tells who a key belongs to, from memory where it was asked before: a request of a busy agent costs no query.</summary>
 /// <remarks>What is remembered is dropped when the log tells of a revocation, and in any case after <see cref="RememberedFor"/>.</remarks>
 public sealed class CallerDirectory(NpgsqlDataSource database, TimeProvider time)
@@ -21,14 +26,30 @@ public sealed class CallerDirectory(NpgsqlDataSource database, TimeProvider time
     private const int MostRemembered = 50_000;
 
     private readonly ConcurrentDictionary<KeyHash, Remembered> _known = new();
+    private readonly ConcurrentDictionary<Guid, long> _inForce = new();
     private readonly ConcurrentDictionary<Guid, bool> _used = new();
+    private readonly Lock _gate = new();
+    private TaskCompletionSource _forgotten = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Ends when everything is forgotten next: somebody's key has been revoked.</summary>
+    public Task Forgotten
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _forgotten.Task;
+            }
+        }
+    }
 
     /// <summary>Who presents this key, or null if it is unknown, expired or revoked.</summary>
-    public async ValueTask<Caller?> FindAsync(string key, CancellationToken cancellationToken)
+    public async ValueTask<KeyHolder?> FindAsync(string key, CancellationToken cancellationToken)
     {
         var hash = KeyHash.Of(key);
         if (!_known.TryGetValue(hash, out var known) || time.GetElapsedTime(known.At) > RememberedFor)
         {
+            var asOf = Forgotten;
             known = await LookUpAsync(hash, cancellationToken);
             if (known is null)
             {
@@ -36,20 +57,62 @@ public sealed class CallerDirectory(NpgsqlDataSource database, TimeProvider time
                 return null;
             }
 
-            if (_known.Count >= MostRemembered)
-            {
-                _known.Clear();
-            }
-
-            _known[hash] = known;
+            Remember(_known, hash, known, asOf);
         }
 
-        _used.TryAdd(known.KeyId, true);
-        return known.Caller;
+        _used.TryAdd(known.Holder.KeyId, true);
+        return known.Holder;
+    }
+
+    /// <summary>Whether a key that was good before still is: what a session is asked that goes on after it was opened.</summary>
+    public async ValueTask<bool> IsInForceAsync(Guid keyId, CancellationToken cancellationToken)
+    {
+        _used.TryAdd(keyId, true);
+        if (_inForce.TryGetValue(keyId, out var at) && time.GetElapsedTime(at) <= RememberedFor)
+        {
+            return true;
+        }
+
+        var asOf = Forgotten;
+        if (!(await FindInForceAsync([keyId], cancellationToken)).Contains(keyId))
+        {
+            _inForce.TryRemove(keyId, out _);
+            return false;
+        }
+
+        Remember(_inForce, keyId, time.GetTimestamp(), asOf);
+        return true;
+    }
+
+    /// <summary>Those of the keys that are in force, by the database's word and not from memory.</summary>
+    public async Task<HashSet<Guid>> FindInForceAsync(Guid[] keys, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand($"select k.id from api_keys k where k.id = any(@keys) and {RevokeKeys.InForce}");
+        command.Parameters.AddWithValue("keys", keys);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var found = new HashSet<Guid>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            found.Add(reader.GetGuid(0));
+        }
+
+        return found;
     }
 
     /// <summary>Forgets everything remembered.</summary>
-    public void Forget() => _known.Clear();
+    public void Forget()
+    {
+        TaskCompletionSource forgotten;
+        lock (_gate)
+        {
+            _known.Clear();
+            _inForce.Clear();
+            forgotten = _forgotten;
+            _forgotten = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        forgotten.SetResult();
+    }
 
     /// <summary>The keys that have been used since this was last asked.</summary>
     internal Guid[] TakeUsed()
@@ -63,27 +126,46 @@ public sealed class CallerDirectory(NpgsqlDataSource database, TimeProvider time
         return used;
     }
 
+    // What was read before everything was forgotten may be from before the revocation: it answers its caller, and is not kept.
+    private void Remember<TKey, TValue>(ConcurrentDictionary<TKey, TValue> among, TKey key, TValue value, Task asOf)
+        where TKey : notnull
+    {
+        lock (_gate)
+        {
+            if (asOf != _forgotten.Task)
+            {
+                return;
+            }
+
+            if (among.Count >= MostRemembered)
+            {
+                among.Clear();
+            }
+
+            among[key] = value;
+        }
+    }
+
     private async Task<Remembered?> LookUpAsync(KeyHash hash, CancellationToken cancellationToken)
     {
         var bytes = hash.ToArray();
         await using var command = database.CreateCommand(
-            """
+            $"""
             select k.id, k.hash, a.id, a.name, a.role
             from api_keys k join actors a on a.id = k.actor_id
-            where k.hash = @hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp())
+            where k.hash = @hash and {RevokeKeys.InForce}
             """);
         command.Parameters.AddWithValue("hash", bytes);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
             && CryptographicOperations.FixedTimeEquals(reader.GetFieldValue<byte[]>(1), bytes)
             ? new Remembered(
-                reader.GetGuid(0),
-                new Caller(reader.GetGuid(2), reader.GetString(3), WireNames<Role>.Parse(reader.GetString(4))),
+                new KeyHolder(reader.GetGuid(0), new Caller(reader.GetGuid(2), reader.GetString(3), WireNames<Role>.Parse(reader.GetString(4)))),
                 time.GetTimestamp())
             : null;
     }
 
-    private sealed record Remembered(Guid KeyId, Caller Caller, long At);
+    private sealed record Remembered(KeyHolder Holder, long At);
 
     /// <summary>A SHA-256 as a value, so that a look-up allocates nothing.</summary>
     private readonly record struct KeyHash(UInt128 High, UInt128 Low)

@@ -3,6 +3,11 @@ using ControlCenter.Runtime.Commands;
 
 namespace ControlCenter.Runtime.Access;
 
+/// <summary>What became of the founder's key at a start.</summary>
+/// <param name="Made">The new key, to be shown once; null if none was made.</param>
+/// <param name="GivenIsRevoked">Whether the key from the settings was revoked before. It stays so.</param>
+public sealed record FounderKey(string? Made, bool GivenIsRevoked);
+
 /// <summary>Gives the founder a key at the first start.</summary>
 public sealed class FirstStart(Transactions transactions, TimeProvider time)
 {
@@ -12,30 +17,38 @@ public sealed class FirstStart(Transactions transactions, TimeProvider time)
     /// </summary>
     /// <param name="given">The key from the settings, if any.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The new key, to be shown once; null if none was made.</returns>
-    public Task<string?> EnsureFounderKeyAsync(string? given, CancellationToken cancellationToken) =>
+    public Task<FounderKey> EnsureFounderKeyAsync(string? given, CancellationToken cancellationToken) =>
         transactions.RunAsync(Caller.Host, async (unit, ct) =>
         {
             // Several hosts may start at once.
             await unit.ExecuteAsync("select 1 from actors where id = @founder for update", ct, ("founder", Actor.FounderId));
             if (given is not null)
             {
-                if (!await HasKeyAsync(unit, KeyFormat.HashOf(given), ct))
+                var (known, revoked) = await FindAsync(unit, KeyFormat.HashOf(given), ct);
+                if (!known)
                 {
                     await IssueKey.StoreAsync(unit, Actor.FounderId, given, time, ct);
                 }
 
-                return null;
+                // A setting that was left behind must not bring back what was revoked.
+                return new FounderKey(null, revoked);
             }
 
-            return await HasKeyAsync(unit, null, ct) ? null : await IssueKey.ExecuteAsync(unit, Actor.FounderId, time, ct);
+            return new FounderKey(await HasKeyAsync(unit, ct) ? null : (await IssueKey.ExecuteAsync(unit, Actor.FounderId, time, ct)).Key, GivenIsRevoked: false);
         }, cancellationToken);
 
-    private static async Task<bool> HasKeyAsync(UnitOfWork unit, byte[]? hash, CancellationToken cancellationToken)
+    private static async Task<(bool Known, bool Revoked)> FindAsync(UnitOfWork unit, byte[] hash, CancellationToken cancellationToken)
     {
         await using var command = unit.Command(
-            "select exists (select 1 from api_keys where actor_id = @founder and revoked_at is null and (@any or hash = @hash))",
-            ("founder", Actor.FounderId), ("any", hash is null), ("hash", hash ?? []));
+            "select revoked_at is not null from api_keys where actor_id = @founder and hash = @hash", ("founder", Actor.FounderId), ("hash", hash));
+        var revoked = await command.ExecuteScalarAsync(cancellationToken);
+        return (revoked is not null, revoked is true);
+    }
+
+    private static async Task<bool> HasKeyAsync(UnitOfWork unit, CancellationToken cancellationToken)
+    {
+        await using var command = unit.Command(
+            "select exists (select 1 from api_keys where actor_id = @founder and revoked_at is null)", ("founder", Actor.FounderId));
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 }

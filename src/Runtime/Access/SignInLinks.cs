@@ -26,20 +26,22 @@ public sealed class SignInLinks(Transactions transactions)
     }
 
     /// <summary>Uses a token up.</summary>
-    /// <returns>Whom it signs in, or null if it is unknown, used or too old.</returns>
-    public Task<Caller?> RedeemAsync(string token, CancellationToken cancellationToken) =>
-        transactions.RunAsync<Caller?>(Caller.Host, async (unit, ct) =>
+    /// <returns>Whom it signs in, and the key whose end ends the session; null if it is unknown, used or too old, or they have no access any more.</returns>
+    public Task<KeyHolder?> RedeemAsync(string token, CancellationToken cancellationToken) =>
+        transactions.RunAsync<KeyHolder?>(Caller.Host, async (unit, ct) =>
         {
             await using var command = unit.Command(
-                """
-                update sign_in_links l set used_at = clock_timestamp() from actors a
-                where l.hash = @hash and l.used_at is null and l.expires_at > clock_timestamp() and a.id = l.actor_id
-                returning a.id, a.name, a.role
+                $"""
+                with used as (
+                    update sign_in_links set used_at = clock_timestamp() where hash = @hash and used_at is null and expires_at > clock_timestamp() returning actor_id)
+                select k.id, a.id, a.name, a.role
+                from used u join actors a on a.id = u.actor_id join api_keys k on k.actor_id = a.id and {RevokeKeys.InForce}
+                order by k.created_at desc limit 1
                 """,
                 ("hash", KeyFormat.HashOf(token)));
             await using var reader = await command.ExecuteReaderAsync(ct);
             return await reader.ReadAsync(ct)
-                ? new Caller(reader.GetGuid(0), reader.GetString(1), WireNames<Role>.Parse(reader.GetString(2)))
+                ? new KeyHolder(reader.GetGuid(0), new Caller(reader.GetGuid(1), reader.GetString(2), WireNames<Role>.Parse(reader.GetString(3))))
                 : null;
         }, cancellationToken);
 }

@@ -4,7 +4,6 @@ using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Commands;
-using Npgsql;
 
 namespace ControlCenter.Runtime.Agents;
 
@@ -47,24 +46,16 @@ public sealed class RegisterAgent(Transactions transactions, TimeProvider time)
             var id = Uuid7.New(time);
             var name = request.Name.Trim();
             var capabilities = (request.Capabilities ?? []).Select(c => c.Trim()).Distinct(StringComparer.Ordinal).ToArray();
-            try
-            {
-                await AddActor.ExecuteAsync(unit, id, name, Role.AgentRuntime, ct);
-            }
-            catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.UniqueViolation)
-            {
-                throw new ConflictException(ProblemTypes.NameTaken, $"The name '{name}' is taken. Choose another, or go on with the key of the agent that has it.");
-            }
-
+            await AddActor.ExecuteAsync(unit, id, name, Role.AgentRuntime, ct);
             await unit.ExecuteAsync(
                 """
                 insert into agents (id, name, kind, capabilities, host, surface, liveness, paused)
                 values (@id, @name, @kind, @capabilities, @host, @surface, 'unknown', false)
                 """,
                 ct, ("id", id), ("name", name), ("kind", request.Kind.Trim()), ("capabilities", capabilities), ("host", request.Host), ("surface", request.Surface));
-            var key = await IssueKey.ExecuteAsync(unit, id, time, ct);
+            var issued = await IssueKey.ExecuteAsync(unit, id, time, ct);
             unit.Record("agent.registered", ("agent", id.ToString()), new { AgentId = id, Name = name, request.Kind, Capabilities = capabilities });
-            return new RegisteredAgent(id, name, request.Kind.Trim(), capabilities, request.Host, request.Surface, key, HeartbeatSeconds);
+            return new RegisteredAgent(id, name, request.Kind.Trim(), capabilities, request.Host, request.Surface, issued.Key, HeartbeatSeconds);
         }, cancellationToken);
     }
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using ControlCenter.Domain.Problems;
 using Npgsql;
@@ -77,13 +78,28 @@ public static class IdempotencyKeys
         {
             var place = reader.GetInt32(0);
             answers[place] = reader.GetFieldValue<byte[]>(1).AsSpan().SequenceEqual(requests[place]!.RequestHash)
-                ? new StoredAnswer(reader.GetInt16(2), SealedAnswer.Open(reader.GetString(3), requests[place]!.SealingKey))
+                ? Open(reader.GetInt16(2), reader.GetString(3), requests[place]!)
                 : StoredAnswer.Of(new DomainException(
                     ProblemTypes.IdempotencyMismatch,
                     $"The Idempotency-Key '{requests[place]!.Key}' was used for another request within the last 24 hours. Use a new key for a new request."));
         }
 
         return answers;
+    }
+
+    private static StoredAnswer Open(int status, string body, IdempotentRequest request)
+    {
+        try
+        {
+            return new StoredAnswer(status, SealedAnswer.Open(body, request.SealingKey));
+        }
+        catch (AuthenticationTagMismatchException)
+        {
+            // Sealed under another key of the same actor: one that has been rotated since, or the founder's second.
+            return StoredAnswer.Of(new DomainException(
+                ProblemTypes.IdempotencyMismatch,
+                $"The answer to the Idempotency-Key '{request.Key}' has a secret in it, and can be had again only with the bearer key that asked first. Use a new key for a new request."));
+        }
     }
 
     /// <summary>Keeps answers. A key that another transaction has answered meanwhile violates <see cref="UniqueConstraint"/>.</summary>
