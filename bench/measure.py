@@ -1,98 +1,6 @@
-"""Drives bench/run: starts a host of its own, loads it and PostgreSQL in turns, prints ratios beside their ceilings."""
-import json, os, pathlib, re, shutil, signal, statistics, subprocess, sys, tempfile, time, urllib.request
-
-TOP, ROUNDS = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-HOME = pathlib.Path(tempfile.mkdtemp(prefix="cc-bench-"))
-HOME.chmod(0o755)
-URL, KEY = "http://127.0.0.1:7499", "founder-key-for-bench"
-SECONDS = 4
-
-
-class Host:
-    def start(self):
-        began = time.monotonic()
-        self.process = subprocess.Popen(["dotnet", TOP / "artifacts/bench-host/ControlCenter.dll"], stdout=open(HOME / "host.log", "a"), stderr=subprocess.STDOUT,
-            env={**os.environ, "CC_HOME": str(HOME / "home"), "CC_LISTEN": URL, "CC_FOUNDER_KEY": KEY, "CC_LOG": "warning"})
-        while True:
-            try:
-                urllib.request.urlopen(URL + "/health/ready", timeout=2).read()
-                return time.monotonic() - began
-            except OSError:
-                time.sleep(0.02)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-
-    def memory_mb(self):
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
-
-
-def environment():
-    root = HOME / "home/postgres"
-    return {**os.environ, "PGHOST": str(root / "run"), "PGPORT": (root / "port").read_text(), "PGUSER": "control_center", "PGPASSWORD": (root / "password").read_text().strip()}
-
-
-def psql(sql, database="control_center"):
-    return subprocess.run(["psql", "-qAt", "-d", database, "-c", sql], env=environment(), check=True, capture_output=True, text=True).stdout.strip()
-
-
-def pgbench(script, clients, want="tps"):
-    file = HOME / "script.sql"
-    file.write_text(script)
-    logs = HOME / "log"
-    shutil.rmtree(logs, ignore_errors=True)
-    logs.mkdir()
-    text = subprocess.run(["pgbench", "-n", "-f", file, "-c", str(clients), "-j", "2", "-T", str(SECONDS), *(["-l", "--log-prefix", str(logs / "l")] if want == "p99" else []), "ceiling"],
-        env=environment(), check=True, capture_output=True, text=True).stdout
-    if want == "tps":
-        return float(re.search(r"tps = ([\d.]+)", text)[1])
-    times = sorted(int(line.split()[2]) for log in logs.iterdir() for line in log.read_text().splitlines())
-    return times[int(len(times) * 0.99)] / 1000
-
-
-def wrk(body, connections, path="/api/v1/events", want="rate"):
-    script = HOME / "load.lua"
-    script.write_text('''
-        wrk.method = "POST"
-        wrk.headers["Content-Type"] = "application/json"
-        wrk.headers["Authorization"] = "Bearer %s"
-        local count = 0
-        function setup(thread) thread:set("id", tostring(math.random(1, 1e9)) .. "-%d") end
-        function request()
-          count = count + 1
-          wrk.headers["Idempotency-Key"] = id .. "-" .. count
-          return wrk.format(nil, "%s", nil, [==[%s]==])
-        end''' % (KEY, time.time_ns(), path, body))
-    text = subprocess.run(["wrk", "-t2", f"-c{connections}", f"-d{SECONDS}", "--latency", "-s", script, URL], check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in text:
-        raise SystemExit(text)
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
-    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()
-    return rate if want == "rate" else float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit] if want == "p99" else (rate, float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit])
-
-
-def load(*arguments):
-    return subprocess.run([TOP / "artifacts/bench-load/ControlCenter.Load", URL, KEY, *map(str, arguments)], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def ratio(name, reach, ours, ceiling, better="higher"):
-    """Median of interleaved rounds; a round whose ceiling strays over 30 % from the median is repeated."""
-    rounds = [(ours(), ceiling()) for _ in range(ROUNDS)]
-    for _ in range(ROUNDS):
-        middle = statistics.median(c for _, c in rounds)
-        strays = [i for i, (_, c) in enumerate(rounds) if abs(c - middle) > 0.3 * middle]
-        if not strays:
-            break
-        rounds[strays[0]] = (ours(), ceiling())
-    result = statistics.median(o / c for o, c in rounds)
-    met = result >= reach if better == "higher" else result <= reach
-    print(f"| {name} | {statistics.median(o for o, _ in rounds):,.1f} | {statistics.median(c for _, c in rounds):,.1f} | {result:.2f} | {'≥' if better == 'higher' else '≤'} {reach} | {'yes' if met else '**no**'} |", flush=True)
-
-
-def figure(name, value, reach, met):
-    print(f"| {name} | {value} | – | – | {reach} | {'yes' if met else '**no**'} |", flush=True)
+"""Drives bench/run: loads a host and its ceilings in turns and prints a row for each figure of the table in bench/README.md."""
+import json
+from tools import *
 
 
 def plan_ready(count):
@@ -107,15 +15,35 @@ def claims():
     return float(load("claims", 16, SECONDS))
 
 
-def timed(path, times=40):
-    spent = []
-    for _ in range(times):
-        began = time.perf_counter()
-        urllib.request.urlopen(urllib.request.Request(URL + path, headers={"Authorization": "Bearer " + KEY})).read()
-        spent.append((time.perf_counter() - began) * 1000)
-    return sorted(spent)[int(times * 0.95) - 1]
+def service_key():
+    """An actor that may have 256 streams."""
+    body = json.dumps({"name": f"bench-{time.time_ns()}", "role": "system_service"}).encode()
+    request = urllib.request.Request(URL + "/api/v1/actors", body, {"Authorization": "Bearer " + KEY, "Content-Type": "application/json"})
+    return json.loads(urllib.request.urlopen(request).read())["key"]
 
 
+def fan_out():
+    """1,000 readers × 100 messages/s: processor time a delivery, and the 99th percentile, against nginx with nchan."""
+    keys = [service_key() for _ in range(4)]
+    delays = {}
+
+    def run(server, url, *arguments):
+        before = server.processor_seconds()
+        count, lost, _, p99 = load("stream", 1000, 5, 100, *arguments, url=url).split()
+        if int(lost):
+            raise SystemExit(f"{lost} messages were lost by {url}")
+        delays.setdefault(url, []).append(float(p99))
+        return (server.processor_seconds() - before) / int(count) * 1e6
+
+    with Nchan() as nchan:
+        run(host, URL, *OURS, *keys)  # the just-in-time compiler's turn
+        delays.clear()
+        ratio("SSE, 1,000 subscribers × 100 events/s, µs of processor a delivery · nchan", 1.6, lambda: run(host, URL, *OURS, *keys), lambda: run(nchan, nchan.url, "/sub", "/pub"), "lower")
+    ours, ceiling = (statistics.median(delays[url]) for url in (URL, nchan.url))
+    print(f"| the same, p99 ms · nchan | {ours:.1f} | {ceiling:.1f} | {ours / ceiling:.2f} | ≤ 2 | {'yes' if ours <= 2 * ceiling else '**no**'} |", flush=True)
+
+
+OURS = ("/api/v1/stream?channel=all", "/api/v1/events")
 host = Host()
 try:
     first = host.start()
@@ -148,15 +76,28 @@ update work set state = 'done' where id = :id;"""
     print(f"| claim + complete with 100,000 ready · the same with 10,000 to 30,000 | {statistics.median(large):,.1f} | {statistics.median(small):,.1f} | {result:.2f} | ≥ 0.8 | {'yes' if result >= 0.8 else '**no**'} |", flush=True)
     rate, p99 = wrk('{"title":"A ticket"}', 16, "/api/v1/tickets", "both")
     figure("create a ticket, 16 connections", f"{rate:,.0f}/s, p99 {p99:.1f} ms", "≥ 2,000/s, p99 ≤ 30 ms", rate >= 2000 and p99 <= 30)
-    count, lost, p50, p99 = load("stream", 200, 6, 100).split()
+    count, lost, p50, p99 = load("stream", 200, 6, 100, *OURS).split()
     figure("SSE, 200 subscribers × 100 events/s", f"{int(count):,} delivered, {lost} lost, p50 {p50} ms, p99 {p99} ms", "none lost, p99 ≤ 50 ms", lost == "0" and float(p99) <= 50)
-    plan_ready(60_000)
+    fan_out()
+    p50, p95 = browser("dom", 10, 50).communicate()[0].split()
+    figure("write → visible in the browser's DOM at 50 events/s", f"p50 {p50} ms, p95 {p95} ms", "p95 ≤ 250 ms", float(p95) <= 250)
+    plan_ready(100_000)
     psql(f"""insert into events (seq, at, actor_id, kind, subject_type, subject_id, data) select nextval('events_seq'), now(), '00000000-0000-7000-8000-000000000002', 'bench.tick', '', '', '{{}}'
         from generate_series(1, greatest(0, 1000000 - (select count(*) from events)))""")
     time.sleep(3)
     for path in ("/api/v1/tickets", "/api/v1/tasks?state=completed", "/api/v1/tasks", "/api/v1/agents", "/api/v1/events?kind=task.completed&limit=200"):
         spent = timed(path)
         figure(f"`{path}` with {int(psql('select count(*) from tasks')):,} tasks and {int(psql('select count(*) from events')):,} events", f"p95 {spent:.1f} ms", "≤ 200 ms", spent <= 200)
+    pages = signed_in()
+    for path in ("/", "/work", "/events", "/agents", "/escalations"):
+        spent = timed(path, opener=pages)
+        figure(f"page `{path}` with that data, as the server renders it", f"p95 {spent:.1f} ms", "≤ 200 ms", spent <= 200)
+    dashboards = browser("dashboards", 50)
+    assert dashboards.stdout.readline() == "open\n"
+    load("stream", 1, 10, 50, *OURS)
+    crowded = host.memory_mb()
+    dashboards.communicate()
+    figure("host memory with 50 open dashboards and 50 events/s, with that data", f"{crowded:.0f} MB", "≤ 500 MB", crowded <= 500)
     figure("host memory, idle after the first start", f"{idle:.0f} MB", "≤ 200 MB", idle <= 200)
     figure("first start → ready", f"{first:.1f} s", "≤ 15 s", first <= 15)
     host.stop()

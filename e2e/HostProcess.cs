@@ -7,17 +7,21 @@ using ControlCenter.TestSupport;
 namespace ControlCenter.E2E;
 
 /// <summary>The host as a founder runs it: a process of its own, with its own PostgreSQL, that can be killed and started again.</summary>
-public sealed class HostProcess : IAsyncDisposable
+/// <param name="home">Its data folder; one of its own under <c>/tmp</c> unless said.</param>
+public sealed class HostProcess(string? home = null) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
-    private readonly string _home = Path.Combine("/tmp", $"cc-e2e-{Guid.NewGuid():N}");
+    private readonly string _home = home ?? Path.Combine("/tmp", $"cc-e2e-{Guid.NewGuid():N}");
     private readonly int _port = FreePort();
     private Process? _process;
 
     public Uri Address => new($"http://127.0.0.1:{_port}");
 
     public string Output { get; private set; } = "";
+
+    /// <summary>Whether the process that was started last still runs.</summary>
+    public bool IsRunning => _process is { HasExited: false };
 
     public BusClient Founder
     {
@@ -70,6 +74,15 @@ public sealed class HostProcess : IAsyncDisposable
     {
         _process!.Kill();
         await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Kill -9 of the host's PostgreSQL alone, which the host is to notice and to start again.</summary>
+    public async Task KillPostgresAsync(CancellationToken cancellationToken)
+    {
+        var pid = (await File.ReadAllLinesAsync(Path.Combine(_home, "postgres", "data", "postmaster.pid"), cancellationToken))[0];
+        using var kill = Process.Start("/bin/kill", ["-KILL", pid]);
+        await kill.WaitForExitAsync(cancellationToken);
+        kill.ExitCode.ShouldBe(0);
     }
 
     /// <summary>SIGTERM, and how long the end took.</summary>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A complete agent in Python's standard library: audits a folder (large files, duplicates, TODO markers), asks before it reports.
 CC_FOUNDER_KEY=… samples/agent.py FOLDER registers itself; with CC_AGENT_ID and CC_AGENT_KEY it goes on as an agent that is registered already."""
-import collections, hashlib, json, os, pathlib, re, socket, sys, threading, time, urllib.error, urllib.request, uuid
+import collections, hashlib, http.client, json, os, pathlib, re, socket, sys, threading, time, urllib.error, urllib.request, uuid
 
 BUS = os.environ.get("CC_URL", "http://127.0.0.1:7400") + "/api/v1"
 
@@ -29,7 +29,7 @@ class Bus:
                 if problem.code not in (429, 503):
                     raise SystemExit(f"{problem.code} {document.get('detail')}") from problem
                 time.sleep(float(problem.headers.get("Retry-After", "1")))
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
+            except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError):
                 time.sleep(1)
 
 class Work:

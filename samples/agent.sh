@@ -92,6 +92,8 @@ while claim=$(call POST /tasks/claim "{\"agent_id\":\"$agent\",\"wait_seconds\":
   proof=$(jq -c '.lease | {lease_id, fencing_token}' <<<"$claim")
   found=$(jq -c '.task.checkpoint // {}' <<<"$claim")
   say "took $(jq -r '"\(.task.ticket_key) \(.task.title), attempt \(.task.attempt)"' <<<"$claim")"
+  # A task that was lost half-way may have left its heartbeat behind.
+  [ -z "$beat" ] || kill "$beat" 2>/dev/null || true
   rm -f "$state/lost"
   heartbeats & beat=$!
   percent=0

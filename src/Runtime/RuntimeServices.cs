@@ -6,6 +6,7 @@ using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Limits;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Work;
 using Microsoft.EntityFrameworkCore;
@@ -31,6 +32,7 @@ public static class RuntimeServices
             .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking));
         services.AddSingleton<MigrateDatabase>();
 
+        services.TryAddSingleton(EventRetention.ForEver);
         services.AddSingleton<EventLogSignal>();
         services.AddSingleton<EventFeed>();
         services.AddSingleton<EventReader>();
@@ -85,6 +87,8 @@ public static class RuntimeServices
         services.AddSingleton<DecideEscalation>();
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
+
+        services.AddSingleton<KeptRateLimits>();
 
         services.AddSingleton<HealthRegistry>();
         services.AddService<ProbeHealth>();

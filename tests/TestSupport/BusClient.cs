@@ -12,6 +12,12 @@ public sealed record BusAnswer(HttpStatusCode Status, JsonNode? Body, HttpRespon
     /// <summary>The problem's stable slug, if it is one.</summary>
     public string? Code => Body?["code"]?.GetValue<string>();
 
+    /// <summary>Whether it is anything but a success.</summary>
+    public bool IsRefused => (int)Status is < 200 or >= 300;
+
+    /// <summary>What kind of body it has.</summary>
+    public string? ContentType { get; init; }
+
     /// <summary>A field of the body, as text.</summary>
     public string this[string field] => Body![field]!.ToString();
 }
@@ -51,7 +57,10 @@ public sealed class BusClient(HttpClient http) : IDisposable
 
         using var response = await Http.SendAsync(request, cancellationToken);
         var text = await response.Content.ReadAsStringAsync(cancellationToken);
-        return new BusAnswer(response.StatusCode, text.Length == 0 ? null : JsonNode.Parse(text), response.Headers);
+        return new BusAnswer(response.StatusCode, text.Length == 0 ? null : JsonNode.Parse(text), response.Headers)
+        {
+            ContentType = response.Content.Headers.ContentType?.MediaType,
+        };
     }
 
     /// <summary>Opens a stream.</summary>

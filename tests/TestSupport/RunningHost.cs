@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using ControlCenter.Hosting;
+using ControlCenter.Runtime.EventLog;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -34,11 +35,12 @@ public sealed class RunningHost : IAsyncDisposable
     public IServiceProvider Services => _app.Services;
 
     /// <summary>Starts a host, on a fresh database and by the machine's clock unless others are given.</summary>
-    public static async Task<RunningHost> StartAsync(CancellationToken cancellationToken, string? connectionString = null, TimeProvider? time = null)
+    public static async Task<RunningHost> StartAsync(
+        CancellationToken cancellationToken, string? connectionString = null, TimeProvider? time = null, int? eventRetentionDays = null)
     {
         connectionString ??= await TestCluster.CreateDatabaseAsync(cancellationToken);
         var home = Directory.CreateTempSubdirectory("cc-host-").FullName;
-        var settings = new HostSettings(home, new Uri("http://127.0.0.1:0"), connectionString, "LOC", FounderKey, LogLevel.Warning, JsonLog: false);
+        var settings = new HostSettings(home, new Uri("http://127.0.0.1:0"), connectionString, "LOC", FounderKey, LogLevel.Warning, JsonLog: false, new EventRetention(eventRetentionDays));
         var app = await ControlCenterHost.StartAppAsync(settings, connectionString, cancellationToken, time);
         return new RunningHost(app, home, connectionString);
     }

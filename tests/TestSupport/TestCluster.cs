@@ -11,6 +11,7 @@ public static class TestCluster
 {
     private const string Template = "template_cc";
 
+    private static readonly string Home = Path.Combine("/tmp", $"cc-test-{Environment.ProcessId}");
     private static readonly SemaphoreSlim Gate = new(1, 1);
     private static EmbeddedPostgres? _cluster;
     private static int _count;
@@ -32,19 +33,21 @@ public static class TestCluster
         }
     }
 
-    private static async Task<EmbeddedPostgres> StartAsync(CancellationToken cancellationToken)
+    /// <summary>Stops the server and removes its folder.</summary>
+    internal static async Task StopAsync()
     {
-        var home = Path.Combine("/tmp", $"cc-test-{Environment.ProcessId}");
-        var cluster = await EmbeddedPostgres.StartAsync(
-            new EmbeddedPostgresOptions(home, Database: Template), NullLogger.Instance, TimeProvider.System, cancellationToken);
-        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        if (_cluster is not null)
         {
             NpgsqlConnection.ClearAllPools();
-#pragma warning disable VSTHRD002 // The process is ending; there is nothing left to be asynchronous with.
-            cluster.DisposeAsync().AsTask().GetAwaiter().GetResult();
-#pragma warning restore VSTHRD002
-            Directory.Delete(home, recursive: true);
-        };
+            await _cluster.DisposeAsync();
+            Directory.Delete(Home, recursive: true);
+        }
+    }
+
+    private static async Task<EmbeddedPostgres> StartAsync(CancellationToken cancellationToken)
+    {
+        var cluster = await EmbeddedPostgres.StartAsync(
+            new EmbeddedPostgresOptions(Home, Database: Template), NullLogger.Instance, TimeProvider.System, cancellationToken);
         var options = new DbContextOptionsBuilder<ControlCenterDb>().UseNpgsql(
             new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Pooling = false }.ConnectionString).Options;
         await using var db = new ControlCenterDb(options);
@@ -60,4 +63,11 @@ public static class TestCluster
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
+}
+
+/// <summary>Ends the cluster with the tests of an assembly, whose fixture it is, and not with their process: on a busy machine a server takes longer to stop than a runner waits for that.</summary>
+public sealed class TestClusterLifetime : IAsyncDisposable
+{
+    /// <inheritdoc />
+    public ValueTask DisposeAsync() => new(TestCluster.StopAsync());
 }

@@ -1,5 +1,6 @@
 using ControlCenter.Domain.Problems;
 using ControlCenter.Hosting;
+using ControlCenter.Runtime.Commands;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -8,7 +9,15 @@ namespace ControlCenter.Bus;
 /// <summary>What <c>/openapi/v1.json</c> says beyond the routes: who may call, and every problem there is.</summary>
 internal static class OpenApiDescription
 {
-    public static void Configure(OpenApiOptions options) => options.AddDocumentTransformer((document, _, _) =>
+    public static void Configure(OpenApiOptions options) => options.AddSchemaTransformer((schema, context, _) =>
+    {
+        if (context.JsonTypeInfo.Type == typeof(TextChange))
+        {
+            schema.Type = JsonSchemaType.String | JsonSchemaType.Null;
+        }
+
+        return Task.CompletedTask;
+    }).AddDocumentTransformer((document, _, _) =>
     {
         document.Info = new OpenApiInfo
         {

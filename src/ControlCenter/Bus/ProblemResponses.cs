@@ -36,6 +36,11 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
             LogUnstorable(logger, http.Request.Path, fault.SqlState, fault);
             await WriteAsync(http, new ValidationException("body", "It has a value that cannot be stored: a number out of range, or text that is not valid Unicode."));
         }
+        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.DiskFull)
+        {
+            LogDiskFull(logger, http.Request.Path, fault.MessageText);
+            await WriteAsync(http, new UnavailableException(ProblemTypes.DatabaseUnavailable, "The database's disk is full: nothing was changed, and nothing can be written until somebody makes room on it.", 5));
+        }
         catch (Exception fault) when (IsDatabaseAway(fault))
         {
             LogDatabaseAway(logger, http.Request.Path, fault);
@@ -75,7 +80,9 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
             return;
         }
 
-        http.Response.Clear();
+        // What belongs to the answer that was not given goes; what belongs to every answer (security, limits) stays.
+        http.Response.ContentLength = null;
+        http.Response.Headers.CacheControl = default;
         http.Response.StatusCode = problem.Status;
         http.Response.ContentType = "application/problem+json";
         if (problem.RetryAfterSeconds is { } seconds)
@@ -95,7 +102,7 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
     }
 
     private static bool IsDatabaseAway(Exception fault) =>
-        fault is NpgsqlException { IsTransient: true } or PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" or "53100" }
+        fault is NpgsqlException { IsTransient: true } or PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" }
         || fault is NpgsqlException { InnerException: System.Net.Sockets.SocketException or IOException or TimeoutException };
 
     [LoggerMessage(EventId = 2001, Level = LogLevel.Error, Message = "{Method} {Path} failed")]
@@ -103,6 +110,9 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
 
     [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "{Path}: the database cannot be reached")]
     private static partial void LogDatabaseAway(ILogger logger, PathString path, Exception fault);
+
+    [LoggerMessage(EventId = 2004, Level = LogLevel.Error, Message = "{Path}: the database's disk is full: {Said}")]
+    private static partial void LogDiskFull(ILogger logger, PathString path, string said);
 
     [LoggerMessage(EventId = 2003, Level = LogLevel.Information, Message = "{Path}: a value was refused by PostgreSQL with {SqlState}")]
     private static partial void LogUnstorable(ILogger logger, PathString path, string sqlState, Exception fault);

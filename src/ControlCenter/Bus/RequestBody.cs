@@ -14,6 +14,12 @@ internal static class RequestBody
     /// <summary>bus-api.md: bodies over 1 MiB are refused.</summary>
     public const int MaxBytes = 1024 * 1024;
 
+    /// <summary>
+    /// What is taken off the wire all the same: a caller that is still sending when it is refused would see a broken
+    /// connection, and not why. Beyond this the connection is cut.
+    /// </summary>
+    public const int MaxBytesOnTheWire = 8 * MaxBytes;
+
     private const string IdempotencyHeader = "Idempotency-Key";
     private const int LongestKey = 200;
 
@@ -21,12 +27,20 @@ internal static class RequestBody
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext http)
     {
         var reader = http.Request.BodyReader;
+        var tooLarge = false;
         while (true)
         {
             var read = await reader.ReadAsync(http.RequestAborted);
-            if (read.Buffer.Length > MaxBytes)
+            tooLarge |= read.Buffer.Length > MaxBytes;
+            if (tooLarge)
             {
-                throw new DomainException(ProblemTypes.PayloadTooLarge, $"A body is at the most {MaxBytes} bytes.");
+                reader.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted)
+                {
+                    throw new DomainException(ProblemTypes.PayloadTooLarge, $"A body is at the most {MaxBytes} bytes.");
+                }
+
+                continue;
             }
 
             if (read.IsCompleted)

@@ -68,6 +68,7 @@ internal static class EventWords
             "security.key_revoked" => $"Key of {Text("name")} {Text("why")}",
             "bus.rate_limit_warning" => $"{Text("actor")} goes beyond its normal rate of {Text("what")}",
             "bus.rate_limited" => $"{Text("actor")} is turned away: too many {Text("what")}",
+            "runtime.events_removed" => $"Events through {Text("through")} removed: older than {Text("kept_days")} days",
             _ => $"{kind} {Shortened(data.GetRawText())}",
         };
     }

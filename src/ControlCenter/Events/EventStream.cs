@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
+using System.Text.Json;
 using ControlCenter.Bus;
+using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.EventLog;
 
 namespace ControlCenter.Events;
@@ -38,6 +40,7 @@ internal sealed partial class EventStream(
     private readonly List<FeedEvent> _page = [];
     private string? _farewell;
     private int _buffered;
+    private bool _isCut;
 
     /// <summary>What has been written for the reader and waits for it to take more.</summary>
     public int BufferedBytes => Volatile.Read(ref _buffered);
@@ -72,7 +75,7 @@ internal sealed partial class EventStream(
                 }
             }
         }
-        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        catch (OperationCanceledException) when (_isCut || ended.IsCancellationRequested)
         {
             await SayGoodbyeAsync();
         }
@@ -116,6 +119,13 @@ internal sealed partial class EventStream(
     private async Task<long> ReadFromDatabaseAsync(long position, CancellationToken cancellationToken)
     {
         var page = await log.ReadPageAsync(position, feed.Head, PageSize, cancellationToken);
+        var from = await TellOfResetAsync(position, cancellationToken);
+        if (from != position)
+        {
+            // Retention was quicker than this reader: part of the page may be missing.
+            return from;
+        }
+
         _page.AddRange(page.Events.Select(r => new FeedEvent(r)).Where(e => e.IsWithin(scope)));
         return page.Through;
     }
@@ -123,19 +133,14 @@ internal sealed partial class EventStream(
     /// <summary>A position that retention has passed is told of, never skipped in silence.</summary>
     private async Task<long> TellOfResetAsync(long position, CancellationToken cancellationToken)
     {
-        var (pruned, newest) = await log.BoundsAsync(cancellationToken);
-        if (position >= pruned && position <= newest)
+        if (await log.ResetAsync(position, feed.Head, cancellationToken) is not { } reset)
         {
             return position;
         }
 
-        // Behind what is kept, or ahead of what there is (another database, or one restored to an earlier time).
-        var from = position < pruned ? pruned : feed.Head;
-        Write(string.Create(
-            CultureInfo.InvariantCulture,
-            $"event: reset\ndata: {{\"requested\":{position},\"resumes_after\":{from},\"why\":\"{(position < pruned ? "older events are no longer kept" : "this position is ahead of the log")}\"}}\n\n"));
+        Write($"event: reset\ndata: {JsonSerializer.Serialize(reset, WireJson.Options)}\n\n");
         await FlushAsync(cancellationToken);
-        return from;
+        return reset.ResumesAfter;
     }
 
     /// <summary>True when there is more; false when it is time for a sign of life.</summary>
@@ -168,6 +173,8 @@ internal sealed partial class EventStream(
         {
             BusMetrics.StreamsCut.Add(1);
             LogCut(logger, http.Connection.Id, Patience.TotalSeconds);
+            // The request's own token is cancelled on another thread, some time after this.
+            _isCut = true;
             http.Abort();
             throw new OperationCanceledException(http.RequestAborted);
         }
@@ -175,7 +182,7 @@ internal sealed partial class EventStream(
 
     private async Task SayGoodbyeAsync()
     {
-        if (http.RequestAborted.IsCancellationRequested)
+        if (_isCut || http.RequestAborted.IsCancellationRequested)
         {
             return;
         }

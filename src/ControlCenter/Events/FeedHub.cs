@@ -28,16 +28,16 @@ internal sealed class FeedHub(EventFeed feed, EventReader log, CallerDirectory d
         caller.Require(Permission.ReadAll);
         var scope = new FeedScope(parsed, caller.ActorId);
         var position = after ?? feed.Head;
-        var (pruned, _) = await log.BoundsAsync(cancellationToken);
-        if (position < pruned)
-        {
-            yield return JsonSerializer.SerializeToElement(new { reset = true, resumes_after = pruned });
-            position = pruned;
-        }
-
+        var reset = await log.ResetAsync(position, feed.Head, cancellationToken);
         var batch = new List<FeedEvent>();
         while (true)
         {
+            if (reset is not null)
+            {
+                yield return JsonSerializer.SerializeToElement(new { reset = true, resumes_after = reset.ResumesAfter });
+                (position, reset) = (reset.ResumesAfter, null);
+            }
+
             batch.Clear();
             if (feed.Read(position, scope, batch, PageSize, EventReader.PageBytes) is { } read)
             {
@@ -46,6 +46,13 @@ internal sealed class FeedHub(EventFeed feed, EventReader log, CallerDirectory d
             else
             {
                 var page = await log.ReadPageAsync(position, feed.Head, PageSize, cancellationToken);
+                reset = await log.ResetAsync(position, feed.Head, cancellationToken);
+                if (reset is not null)
+                {
+                    // Retention was quicker than this reader: part of the page may be missing.
+                    continue;
+                }
+
                 batch.AddRange(page.Events.Select(r => new FeedEvent(r)).Where(e => e.IsWithin(scope)));
                 position = page.Through;
             }

@@ -1,4 +1,6 @@
+using System.Globalization;
 using ControlCenter.Runtime.Access;
+using ControlCenter.Runtime.EventLog;
 using Npgsql;
 
 namespace ControlCenter.Hosting;
@@ -11,8 +13,9 @@ namespace ControlCenter.Hosting;
 /// <param name="FounderKey"><c>CC_FOUNDER_KEY</c>.</param>
 /// <param name="LogLevel"><c>CC_LOG</c>.</param>
 /// <param name="JsonLog"><c>CC_LOG_FORMAT</c> is <c>json</c>.</param>
+/// <param name="EventRetention">How long events are kept (<c>CC_EVENT_RETENTION_DAYS</c>); for ever unless said.</param>
 internal sealed record HostSettings(
-    string Home, Uri Listen, string? Database, string Environment, string? FounderKey, LogLevel LogLevel, bool JsonLog)
+    string Home, Uri Listen, string? Database, string Environment, string? FounderKey, LogLevel LogLevel, bool JsonLog, EventRetention EventRetention)
 {
     private static readonly string[] Environments = ["PRD", "TST", "DEV", "LOC"];
 
@@ -29,7 +32,8 @@ internal sealed record HostSettings(
             OneOf("CC_ENVIRONMENT", Value("CC_ENVIRONMENT") ?? "LOC", Environments),
             FounderKeyOf(Value("CC_FOUNDER_KEY")),
             LogLevelOf(Value("CC_LOG") ?? "information"),
-            OneOf("CC_LOG_FORMAT", Value("CC_LOG_FORMAT") ?? "text", ["text", "json"]) == "json");
+            OneOf("CC_LOG_FORMAT", Value("CC_LOG_FORMAT") ?? "text", ["text", "json"]) == "json",
+            EventRetentionOf(Value("CC_EVENT_RETENTION_DAYS")));
     }
 
     private static Uri ListenOf(string text) =>
@@ -61,6 +65,12 @@ internal sealed record HostSettings(
         text is null || (text.Length is >= KeyFormat.ShortestChosen and <= 512 && text.All(c => c is > ' ' and <= '~'))
             ? text
             : throw new SettingException("CC_FOUNDER_KEY", "(not shown)", $"{KeyFormat.ShortestChosen} to 512 printable characters without spaces");
+
+    private static EventRetention EventRetentionOf(string? text) =>
+        text is null ? EventRetention.ForEver
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var days) && days is >= EventRetention.LeastDays and <= EventRetention.MostDays
+            ? new EventRetention(days)
+            : throw new SettingException("CC_EVENT_RETENTION_DAYS", text, $"a whole number from {EventRetention.LeastDays} to {EventRetention.MostDays}, or nothing to keep events for ever");
 
     private static LogLevel LogLevelOf(string text) =>
         Enum.TryParse<LogLevel>(text, ignoreCase: true, out var level) && !int.TryParse(text, out _)

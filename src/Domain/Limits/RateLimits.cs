@@ -11,6 +11,9 @@ public sealed record RateLimits(int NormalPerMinute, int BurstPerMinute, TimeSpa
 
     /// <summary>50 posted events a minute, and no burst.</summary>
     public static readonly RateLimits Events = new(50, 50, TimeSpan.Zero);
+
+    /// <summary>Whether so much at once can pass at all, however long its sender waits.</summary>
+    public bool CanEverAdmit(int cost) => cost <= BurstPerMinute;
 }
 
 /// <summary>What the limiter says to one request.</summary>

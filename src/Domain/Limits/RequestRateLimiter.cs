@@ -63,6 +63,13 @@ public sealed class RequestRateLimiter(RateLimits limits)
         return new RateSnapshot(admitted, _now - _burstSince);
     }
 
+    /// <summary>Whether nothing that was admitted counts any more: forgetting this limiter would change no decision.</summary>
+    public bool IsIdle(TimeSpan now)
+    {
+        Advance(now);
+        return _inWindow == 0;
+    }
+
     /// <summary>Decides about <paramref name="cost"/> requests that come together: all of them, or none.</summary>
     /// <param name="now">The monotonic time.</param>
     /// <param name="cost">At least 1. More than the burst limit never passes.</param>

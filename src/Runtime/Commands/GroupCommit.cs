@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Storage;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -18,13 +19,15 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     : SupervisedService(name, time, logger)
     where TRequest : notnull
 {
-    // A group larger than this gains nothing more from being together and keeps its first caller waiting.
+    // By weight: a group larger than this gains nothing more from being together and keeps its first caller waiting.
     private const int LargestGroup = 256;
 
     // Callers that may wait in line. Kestrel's own limits keep the number of requests far below; this one only bounds memory.
     private const int LongestLine = 65_536;
 
     private const int MostTries = 4;
+
+    private const int AnswersOnOneThread = 16;
 
     private readonly Channel<Pending> _line = Channel.CreateBounded<Pending>(
         new BoundedChannelOptions(LongestLine) { SingleReader = true, AllowSynchronousContinuations = false });
@@ -51,9 +54,19 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         return pending.Answer.Task;
     }
 
+    /// <summary>How many groups may be under way at once.</summary>
+    protected virtual int MostAtOnce => 1;
+
+    /// <summary>What a request is of a group, next to one with the least to do: at least 1.</summary>
+    protected virtual int WeightOf(TRequest request) => 1;
+
     /// <summary>Does what the group asks, in the connection's open transaction, and gives each request its result or its problem.</summary>
     /// <remarks>Events are appended by the implementation. A request that is refused must have changed nothing.</remarks>
     protected abstract Task ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<TRequest, TResult>> group, CancellationToken cancellationToken);
+
+    /// <summary>Does the whole of a group in one round trip, its answers and its commit too, where the command's answers are known without asking.</summary>
+    /// <returns>False where they are not: nothing was done then.</returns>
+    protected virtual Task<bool> TryAtOnceAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<TRequest, TResult>> group) => Task.FromResult(false);
 
     /// <summary>Whether what a member came to is an answer to keep; a caller that will ask again has none yet.</summary>
     protected virtual bool IsAnswer(GroupMember<TRequest, TResult> member) => true;
@@ -61,13 +74,22 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
-        var group = new List<Pending>(LargestGroup);
+        var lanes = Array.ConvertAll(new int[MostAtOnce], _ => new Lane(database));
         try
         {
             while (await _line.Reader.WaitToReadAsync(stoppingToken))
             {
-                Take(group);
-                await CommitAsync(group, stoppingToken);
+                var lane = Array.Find(lanes, l => l.Work.IsCompleted)!;
+                Take(lane.Group);
+                lane.Work = CommitAsync(lane, stoppingToken);
+
+                // A second group goes beside the first only when one could not hold all that waited: else each would be half as large.
+                var underWay = Array.FindAll(lanes, l => !l.Work.IsCompleted);
+                if (underWay.Length > 0 && (Waiting == 0 || underWay.Length == lanes.Length))
+                {
+                    await Task.WhenAny(Array.ConvertAll(underWay, l => l.Work));
+                }
+
                 Beat("committed a group");
             }
         }
@@ -77,16 +99,20 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
         finally
         {
-            Fail(group, Stopping());
-            if (stoppingToken.IsCancellationRequested)
+            foreach (var lane in lanes)
             {
-                for (Take(group); group.Count > 0; Take(group))
-                {
-                    Fail(group, Stopping());
-                }
+                await lane.Work;
+                await lane.DisposeAsync();
             }
 
-            group.Clear();
+            if (stoppingToken.IsCancellationRequested)
+            {
+                var left = new List<Pending>();
+                for (Take(left); left.Count > 0; Take(left))
+                {
+                    Fail(left, Stopping());
+                }
+            }
         }
     }
 
@@ -96,7 +122,8 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     private void Take(List<Pending> group)
     {
         group.Clear();
-        while (group.Count < LargestGroup && _line.Reader.TryRead(out var pending))
+        var weight = 0;
+        while (weight < LargestGroup && _line.Reader.TryRead(out var pending))
         {
             if (pending.Abandoned.IsCancellationRequested)
             {
@@ -105,11 +132,13 @@ public abstract partial class GroupCommit<TRequest, TResult>(
             }
 
             group.Add(pending);
+            weight += WeightOf(pending.Request);
         }
     }
 
-    private async Task CommitAsync(List<Pending> group, CancellationToken cancellationToken)
+    private async Task CommitAsync(Lane lane, CancellationToken cancellationToken)
     {
+        var group = lane.Group;
         if (group.Count == 0)
         {
             return;
@@ -117,15 +146,19 @@ public abstract partial class GroupCommit<TRequest, TResult>(
 
         try
         {
-            await CommitTogetherAsync(group, cancellationToken);
+            await CommitTogetherAsync(lane, group, cancellationToken);
         }
-        catch (PostgresException fault) when (group.Count > 1)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            Fail(group, Stopping());
+        }
+        catch (PostgresException fault) when (group.Count > 1 && !IsForWantOfRoom(fault))
         {
             // One of them may be at fault: each gets its own transaction, and its own answer.
             LogGroupSplit(Logger, Name, group.Count, fault.SqlState);
             foreach (var single in group)
             {
-                await CommitAloneAsync(single, cancellationToken);
+                await CommitAloneAsync(lane, single, cancellationToken);
             }
         }
 #pragma warning disable CA1031 // The callers wait for an answer: whatever went wrong is theirs to hear, and is logged by whoever answers them.
@@ -136,11 +169,18 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
     }
 
-    private async Task CommitAloneAsync(Pending single, CancellationToken cancellationToken)
+    // Class 53, insufficient resources: no member's fault, and each alone would fare no better.
+    private static bool IsForWantOfRoom(PostgresException fault) => fault.SqlState.StartsWith("53", StringComparison.Ordinal);
+
+    private async Task CommitAloneAsync(Lane lane, Pending single, CancellationToken cancellationToken)
     {
         try
         {
-            await CommitTogetherAsync([single], cancellationToken);
+            await CommitTogetherAsync(lane, [single], cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            Fail([single], Stopping());
         }
 #pragma warning disable CA1031 // As above.
         catch (Exception fault)
@@ -150,13 +190,13 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
     }
 
-    private async Task CommitTogetherAsync(List<Pending> group, CancellationToken cancellationToken)
+    private async Task CommitTogetherAsync(Lane lane, List<Pending> group, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                await TryAsync(group, lookFirst: attempt > 1, cancellationToken);
+                await TryAsync(lane, group, lookFirst: attempt > 1, cancellationToken);
                 return;
             }
             catch (PostgresException fault) when (attempt < MostTries && Transactions.IsWorthAnotherTry(fault))
@@ -168,14 +208,25 @@ public abstract partial class GroupCommit<TRequest, TResult>(
 
     // A repeat is rare, so the first try does not look for one: it runs into the key of the answer already given, is
     // rolled back, and looks then. That saves every group a round trip.
-    private async Task TryAsync(List<Pending> group, bool lookFirst, CancellationToken cancellationToken)
+    private async Task TryAsync(Lane lane, List<Pending> group, bool lookFirst, CancellationToken cancellationToken)
     {
         foreach (var pending in group)
         {
             pending.Reset();
         }
 
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var connection = await lane.Connection.GetAsync(cancellationToken);
+        if (lookFirst || !await TryAtOnceAsync(connection, group))
+        {
+            await TryInStepsAsync(connection, group, lookFirst, cancellationToken);
+        }
+
+        signal.Committed();
+        Answer(group, static pending => pending.Deliver());
+    }
+
+    private async Task TryInStepsAsync(NpgsqlConnection connection, List<Pending> group, bool lookFirst, CancellationToken cancellationToken)
+    {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         if (lookFirst)
         {
@@ -189,12 +240,7 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
 
         // From here on a caller's going away must not leave it open whether the work was done.
-        await KeepAnswersAndCommitAsync(connection, group);
-        signal.Committed();
-        foreach (var pending in group)
-        {
-            pending.Deliver();
-        }
+        await KeepAnswersAndCommitAsync(connection, group, lookFirst);
     }
 
     private static async Task FindAnswersAsync(NpgsqlConnection connection, List<Pending> group, CancellationToken cancellationToken)
@@ -212,10 +258,10 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     }
 
     // Sent together: the answers and the commit are one round trip.
-    private async Task KeepAnswersAndCommitAsync(NpgsqlConnection connection, List<Pending> group)
+    private async Task KeepAnswersAndCommitAsync(NpgsqlConnection connection, List<Pending> group, bool lookedFirst)
     {
         await using var batch = new NpgsqlBatch(connection);
-        IdempotencyKeys.AddStoreTo(batch, AnswersToKeep(group));
+        IdempotencyKeys.AddStoreTo(batch, AnswersToKeep(group), overExpired: lookedFirst);
         batch.BatchCommands.Add(new NpgsqlBatchCommand("commit"));
         await batch.ExecuteNonQueryAsync(CancellationToken.None);
     }
@@ -243,26 +289,49 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         return answers;
     }
 
-    private static void Fail(IEnumerable<Pending> group, Exception fault)
+    private static void Fail(List<Pending> group, Exception fault) => Answer(group, pending => pending.Answer.TrySetException(fault));
+
+    // What callers do next runs elsewhere, while the next group is written; a few on one thread, because waking a thread for
+    // each costs more than most of them have left to do.
+    private static void Answer(List<Pending> group, Action<Pending> answer)
     {
-        foreach (var pending in group)
+        foreach (var some in group.Chunk(AnswersOnOneThread))
         {
-            pending.Answer.TrySetException(fault);
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static work =>
+                {
+                    foreach (var pending in work.some)
+                    {
+                        work.answer(pending);
+                    }
+                },
+                (some, answer),
+                preferLocal: false);
         }
     }
 
     [LoggerMessage(EventId = 1201, Level = LogLevel.Warning, Message = "{Service}: a group of {Count} was refused with {SqlState}; each of them is tried alone")]
     private static partial void LogGroupSplit(ILogger logger, string service, int count, string sqlState);
 
-    private sealed class Pending(TRequest request, IdempotentRequest? idempotency, CancellationToken abandoned) : GroupMember<TRequest, TResult>(request)
+    /// <summary>Commits one group after another, over a connection of its own.</summary>
+    private sealed class Lane(NpgsqlDataSource database) : IAsyncDisposable
     {
-        public IdempotentRequest? Idempotency { get; } = idempotency;
+        public KeptConnection Connection { get; } = new(database);
 
+        public List<Pending> Group { get; } = [];
+
+        public Task Work { get; set; } = Task.CompletedTask;
+
+        public ValueTask DisposeAsync() => Connection.DisposeAsync();
+    }
+
+    private sealed class Pending(TRequest request, IdempotentRequest? idempotency, CancellationToken abandoned) : GroupMember<TRequest, TResult>(request, idempotency)
+    {
         public CancellationToken Abandoned { get; } = abandoned;
 
         public StoredAnswer? Replay { get; set; }
 
-        public TaskCompletionSource<Outcome<TResult>> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<Outcome<TResult>> Answer { get; } = new();
 
         public bool IsAnswered => Replay is not null;
 
@@ -296,19 +365,4 @@ public abstract partial class GroupCommit<TRequest, TResult>(
             }
         }
     }
-}
-
-/// <summary>One caller's request in a group, and what it comes to.</summary>
-/// <typeparam name="TRequest">What is asked.</typeparam>
-/// <typeparam name="TResult">What is answered.</typeparam>
-public abstract class GroupMember<TRequest, TResult>(TRequest request)
-{
-    /// <summary>What is asked.</summary>
-    public TRequest Request { get; } = request;
-
-    /// <summary>The answer; none may be an answer too.</summary>
-    public TResult? Result { get; set; }
-
-    /// <summary>Why it was refused.</summary>
-    public DomainException? Problem { get; set; }
 }

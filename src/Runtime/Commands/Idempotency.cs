@@ -46,6 +46,9 @@ public static class IdempotencyKeys
     /// <summary>The name of the constraint that a second, concurrent answer runs into.</summary>
     public const string UniqueConstraint = "idempotency_keys_pkey";
 
+    /// <summary>Begins the statement that keeps answers, for one that makes them itself.</summary>
+    internal const string Insert = "insert into idempotency_keys (actor_id, key, request_hash, status, body)";
+
     /// <summary>Finds the answers already given to <paramref name="requests"/>; null where there is none.</summary>
     /// <remarks>Where the key was used for another request, the answer is the problem <c>idempotency_mismatch</c>.</remarks>
     public static async Task<StoredAnswer?[]> FindAsync(
@@ -100,8 +103,12 @@ public static class IdempotencyKeys
     }
 
     /// <summary>Keeps answers. A key that another transaction has answered meanwhile violates <see cref="UniqueConstraint"/>.</summary>
+    /// <param name="connection">With the transaction open.</param>
+    /// <param name="answers">What is kept.</param>
+    /// <param name="overExpired">Whether a key whose day is over but which has not been pruned yet is taken over, or violates the constraint too.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     public static async Task StoreAsync(
-        NpgsqlConnection connection, IReadOnlyList<(IdempotentRequest Request, StoredAnswer Answer)> answers, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyList<(IdempotentRequest Request, StoredAnswer Answer)> answers, bool overExpired, CancellationToken cancellationToken)
     {
         if (answers.Count == 0)
         {
@@ -109,12 +116,12 @@ public static class IdempotencyKeys
         }
 
         await using var batch = new NpgsqlBatch(connection);
-        AddStoreTo(batch, answers);
+        AddStoreTo(batch, answers, overExpired);
         await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>Adds the command that keeps answers, for callers that send more in the same round trip.</summary>
-    public static void AddStoreTo(NpgsqlBatch batch, IReadOnlyList<(IdempotentRequest Request, StoredAnswer Answer)> answers)
+    public static void AddStoreTo(NpgsqlBatch batch, IReadOnlyList<(IdempotentRequest Request, StoredAnswer Answer)> answers, bool overExpired)
     {
         var count = answers.Count;
         if (count == 0)
@@ -133,15 +140,16 @@ public static class IdempotencyKeys
             (actors[i], keys[i], hashes[i], statuses[i], bodies[i]) = (request.ActorId, request.Key, request.RequestHash, (short)answer.Status, answer.Body);
         }
 
-        // A key whose 24 hours are over, but which has not been pruned yet, is taken over; one that is in force is not
-        // touched, and its insert fails on the primary key.
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(
-            "delete from idempotency_keys k using unnest($1, $2) as q(actor_id, key) where k.actor_id = q.actor_id and k.key = q.key and k.created_at <= clock_timestamp() - $3")
+        if (overExpired)
         {
-            Parameters = { new() { Value = actors }, new() { Value = keys }, new() { Value = StoredAnswer.KeptFor } },
-        });
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(
-            "insert into idempotency_keys (actor_id, key, request_hash, status, body) select * from unnest($1, $2, $3, $4, $5)")
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(
+                "delete from idempotency_keys k using unnest($1, $2) as q(actor_id, key) where k.actor_id = q.actor_id and k.key = q.key and k.created_at <= clock_timestamp() - $3")
+            {
+                Parameters = { new() { Value = actors }, new() { Value = keys }, new() { Value = StoredAnswer.KeptFor } },
+            });
+        }
+
+        batch.BatchCommands.Add(new NpgsqlBatchCommand($"{Insert} select * from unnest($1, $2, $3, $4, $5)")
         {
             Parameters =
             {

@@ -25,7 +25,7 @@ public sealed class Transactions(NpgsqlDataSource database, EventLogSignal signa
         {
             try
             {
-                return await TryAsync(caller, request, work, cancellationToken);
+                return await TryAsync(caller, request, work, isRepeat: attempt > 1, cancellationToken);
             }
             catch (PostgresException fault) when (attempt < MostTries && IsWorthAnotherTry(fault))
             {
@@ -58,7 +58,7 @@ public sealed class Transactions(NpgsqlDataSource database, EventLogSignal signa
     }
 
     private async Task<Outcome<T>> TryAsync<T>(
-        Caller caller, IdempotentRequest? request, Func<UnitOfWork, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+        Caller caller, IdempotentRequest? request, Func<UnitOfWork, CancellationToken, Task<T>> work, bool isRepeat, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -72,7 +72,7 @@ public sealed class Transactions(NpgsqlDataSource database, EventLogSignal signa
         await EventAppender.AppendAsync(connection, unit.Events, cancellationToken);
         if (request is not null)
         {
-            await IdempotencyKeys.StoreAsync(connection, [(request, AnswerOf(request, result))], cancellationToken);
+            await IdempotencyKeys.StoreAsync(connection, [(request, AnswerOf(request, result))], overExpired: isRepeat, cancellationToken);
         }
 
         // From here on the caller's going away must not leave it open whether the work was done.
@@ -90,7 +90,7 @@ public sealed class Transactions(NpgsqlDataSource database, EventLogSignal signa
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         try
         {
-            await IdempotencyKeys.StoreAsync(connection, [(request, StoredAnswer.Of(problem))], cancellationToken);
+            await IdempotencyKeys.StoreAsync(connection, [(request, StoredAnswer.Of(problem))], overExpired: true, cancellationToken);
         }
         catch (PostgresException fault) when (IsWorthAnotherTry(fault))
         {

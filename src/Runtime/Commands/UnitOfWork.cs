@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using ControlCenter.Domain.Access;
-using ControlCenter.Domain.Events;
 using ControlCenter.Runtime.EventLog;
 using Npgsql;
 

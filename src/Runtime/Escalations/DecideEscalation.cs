@@ -5,7 +5,6 @@ using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Commands;
-using ControlCenter.Runtime.Work;
 
 namespace ControlCenter.Runtime.Escalations;
 

@@ -14,13 +14,10 @@ namespace ControlCenter.Runtime.Escalations;
 /// <summary>Asks a human to step in where a task has used up its attempts: a reader of the log, so that it happens once for each, whatever dies (bus-api.md, Work).</summary>
 public sealed class EscalateExhaustedTasks(
     NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger<EscalateExhaustedTasks> logger)
-    : LogReader("exhausted-tasks", database, feed, transactions, time, logger)
+    : LogReader("exhausted-tasks", new EventFilter("task.failed"), database, feed, transactions, time, logger)
 {
     // Long enough that a founder who is away over a long weekend still finds it open.
     private const int ExpiryDays = 30;
-
-    /// <inheritdoc />
-    protected override bool Wants(EventRecord record) => record.Kind == "task.failed";
 
     /// <inheritdoc />
     protected override async Task HandleAsync(UnitOfWork unit, EventRecord record, CancellationToken cancellationToken)

@@ -9,19 +9,31 @@ public static class EventAppender
     // The transaction must have its id before it takes its first number: EventTail tells a number that was rolled
     // back from one still in flight by "every transaction that began before this snapshot has ended", and that is
     // only true of transactions that had an id when they took the number.
-    private const string TakeTransactionId = "select pg_current_xact_id()";
+    internal const string TakeTransactionId = "select pg_current_xact_id()";
+
+    /// <summary>What a draft gives of an event, in the order of <see cref="AddColumnsTo"/>.</summary>
+    internal const string Columns = "actor_id, kind, subject_type, subject_id, ticket_id, task_id, data, correlation_id";
 
     private const string Insert =
-        """
-        insert into events (seq, at, actor_id, kind, subject_type, subject_id, ticket_id, task_id, data, correlation_id)
+        $"""
+        insert into events (seq, at, {Columns})
         select nextval('events_seq'), clock_timestamp(), e.*
-        from unnest(@actors, @kinds, @subject_types, @subject_ids, @tickets, @tasks, @data, @correlations) as e
+        from unnest($1, $2, $3, $4, $5, $6, $7, $8) as e
         returning seq
         """;
 
     /// <summary>Adds the commands that append <paramref name="events"/>, for callers that send their own statements in the same round trip.</summary>
     /// <remarks>The last of them returns one <c>seq</c> an event, in order.</remarks>
     public static void AddTo(NpgsqlBatch batch, IReadOnlyList<EventDraft> events)
+    {
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTransactionId));
+        var insert = new NpgsqlBatchCommand(Insert);
+        AddColumnsTo(insert.Parameters, events);
+        batch.BatchCommands.Add(insert);
+    }
+
+    /// <summary>Adds the columns of <see cref="Columns"/> as arrays, the first eight parameters of a statement.</summary>
+    internal static void AddColumnsTo(NpgsqlParameterCollection parameters, IReadOnlyList<EventDraft> events)
     {
         var count = events.Count;
         var actors = new Guid[count];
@@ -45,21 +57,16 @@ public static class EventAppender
             correlations[i] = e.CorrelationId;
         }
 
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(TakeTransactionId));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Insert)
-        {
-            Parameters =
-            {
-                new("actors", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = actors },
-                new("kinds", NpgsqlDbType.Array | NpgsqlDbType.Text) { Value = kinds },
-                new("subject_types", NpgsqlDbType.Array | NpgsqlDbType.Text) { Value = subjectTypes },
-                new("subject_ids", NpgsqlDbType.Array | NpgsqlDbType.Text) { Value = subjectIds },
-                new("tickets", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = tickets },
-                new("tasks", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = tasks },
-                new("data", NpgsqlDbType.Array | NpgsqlDbType.Jsonb) { Value = data },
-                new("correlations", NpgsqlDbType.Array | NpgsqlDbType.Uuid) { Value = correlations },
-            },
-        });
+        Add(NpgsqlDbType.Uuid, actors);
+        Add(NpgsqlDbType.Text, kinds);
+        Add(NpgsqlDbType.Text, subjectTypes);
+        Add(NpgsqlDbType.Text, subjectIds);
+        Add(NpgsqlDbType.Uuid, tickets);
+        Add(NpgsqlDbType.Uuid, tasks);
+        Add(NpgsqlDbType.Jsonb, data);
+        Add(NpgsqlDbType.Uuid, correlations);
+
+        void Add(NpgsqlDbType type, Array values) => parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | type, Value = values });
     }
 
     /// <summary>Appends <paramref name="events"/> in the connection's open transaction and returns their places, in order.</summary>

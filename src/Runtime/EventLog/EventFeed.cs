@@ -28,14 +28,17 @@ public sealed class EventFeed
     /// <summary>The place of the newest event that readers may know of.</summary>
     public long Head => Volatile.Read(ref _head);
 
-    /// <summary>Begins at <paramref name="head"/>: what is older is read from the database.</summary>
+    /// <summary>Begins at <paramref name="head"/>: what is older is read from the database, by those who waited already too.</summary>
     public void StartAt(long head)
     {
+        TaskCompletionSource woken;
         lock (_gate)
         {
             _startsAfter = head;
-            _head = head;
+            woken = MoveHead(head);
         }
+
+        woken.SetResult();
     }
 
     /// <summary>Takes in the next events, in order, and wakes the readers.</summary>
@@ -54,9 +57,7 @@ public sealed class EventFeed
                 }
             }
 
-            _head = head;
-            woken = _more;
-            _more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            woken = MoveHead(head);
         }
 
         woken.SetResult();
@@ -132,6 +133,15 @@ public sealed class EventFeed
 
             return _head;
         }
+    }
+
+    /// <summary>Within the lock. Who waits for more is woken by what it returns, after the lock.</summary>
+    private TaskCompletionSource MoveHead(long head)
+    {
+        _head = head;
+        var woken = _more;
+        _more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return woken;
     }
 
     private static int SizeOf(FeedEvent item) => BytesPerRecord + item.Record.Data.Length * 3;

@@ -29,6 +29,12 @@ public sealed record EventFilter(string? KindPrefix = null, string? Subject = nu
 /// <param name="Through">The place from which reading goes on.</param>
 public sealed record LogPage(List<EventRecord> Events, long Through);
 
+/// <summary>What a reader is told whose position is not one of this log: never skipped in silence.</summary>
+/// <param name="Requested">The position that it had.</param>
+/// <param name="ResumesAfter">The position from which it goes on.</param>
+/// <param name="Why">In words.</param>
+public sealed record LogReset(long Requested, long ResumesAfter, string Why);
+
 /// <summary>Reads the log from the database, in order.</summary>
 public sealed class EventReader(NpgsqlDataSource database)
 {
@@ -55,15 +61,22 @@ public sealed class EventReader(NpgsqlDataSource database)
         ReadAsync("seq > @from and seq < @to", "seq desc", 0, before, filter, limit, cancellationToken);
 
     /// <summary>
-    /// The last place that retention has removed, and the newest that has been given out. A reader that asks for what comes
-    /// after a lower or a higher one means another log, or has missed something.
+    /// Null if everything after <paramref name="position"/> is there. Ask after reading what comes after it, since retention may
+    /// remove some of that meanwhile.
     /// </summary>
-    public async Task<(long PrunedThrough, long Newest)> BoundsAsync(CancellationToken cancellationToken)
+    /// <param name="position">Where the reader is.</param>
+    /// <param name="head">The feed's head: from there on goes who is ahead of the log.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<LogReset?> ResetAsync(long position, long head, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand("select pruned_through, greatest(pruned_through, (select last_value from events_seq)) from event_log_state");
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return (reader.GetInt64(0), reader.GetInt64(1));
+        var (pruned, newest) = (reader.GetInt64(0), reader.GetInt64(1));
+        return position < pruned ? new LogReset(position, pruned, "older events are no longer kept")
+            // Another database, or one restored to an earlier time.
+            : position > newest ? new LogReset(position, head, "this position is ahead of the log")
+            : null;
     }
 
     /// <summary>Reads one row of the log's columns.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using ControlCenter.Domain.Events;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Storage;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -39,7 +40,7 @@ public sealed partial class EventTail(
     private long _position;
     private bool _started;
     private GapHorizon? _gap;
-    private TailReading _reading = new(0, 0, time.GetUtcNow(), false);
+    private TailReading _reading = new(0, 0, time.GetTimestamp(), false);
 
     /// <summary>How far the tail is, and how fresh that is.</summary>
     public TailReading Tail => Volatile.Read(ref _reading);
@@ -52,7 +53,8 @@ public sealed partial class EventTail(
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
-        await using var connection = await database.OpenConnectionAsync(stoppingToken);
+        await using var kept = new KeptConnection(database);
+        var connection = await kept.GetAsync(stoppingToken);
         if (!_started)
         {
             _position = await SettledHeadAsync(connection, stoppingToken);
@@ -87,6 +89,11 @@ public sealed partial class EventTail(
         }
     }
 
+    // A commit of this host says that the database is back: its caller was answered, and is not to wait for the rest of a
+    // backoff before anybody can see what it wrote.
+    /// <inheritdoc />
+    protected override Task BackOffAsync(TimeSpan delay, CancellationToken stoppingToken) => signal.WaitForNewsAsync(delay, stoppingToken);
+
     /// <summary>Reads one page and publishes what is settled of it. True if there may be more at once.</summary>
     private async Task<bool> ReadOnceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -114,7 +121,7 @@ public sealed partial class EventTail(
             _gap = null;
         }
 
-        Volatile.Write(ref _reading, new TailReading(_position, page.Count - settled, Time.GetUtcNow(), page.Count == PageSize));
+        Volatile.Write(ref _reading, new TailReading(_position, page.Count - settled, Time.GetTimestamp(), page.Count == PageSize));
         return page.Count == PageSize;
     }
 
@@ -235,6 +242,6 @@ public sealed partial class EventTail(
 /// <summary>How far the tail is.</summary>
 /// <param name="Position">The newest place handed to readers.</param>
 /// <param name="HeldBack">How many events are visible but wait for a transaction before them.</param>
-/// <param name="At">When this was read, by the host's clock.</param>
+/// <param name="ReadAt">When this was read: a timestamp of the host's clock.</param>
 /// <param name="Behind">True when there was more to read than one page.</param>
-public sealed record TailReading(long Position, int HeldBack, DateTimeOffset At, bool Behind);
+public sealed record TailReading(long Position, int HeldBack, long ReadAt, bool Behind);

@@ -50,6 +50,13 @@ public sealed class PostEvents(NpgsqlDataSource database, EventLogSignal signal,
     }
 
     /// <inheritdoc />
+    /// <remarks>The writing of large posts is work for more than one of the server's processes.</remarks>
+    protected override int MostAtOnce => 2;
+
+    /// <inheritdoc />
+    protected override int WeightOf(Posting request) => request.Events.Length;
+
+    /// <inheritdoc />
     protected override async Task ExecuteAsync(
         NpgsqlConnection connection, IReadOnlyList<GroupMember<Posting, AcceptedEvents>> group, CancellationToken cancellationToken)
     {
@@ -67,6 +74,21 @@ public sealed class PostEvents(NpgsqlDataSource database, EventLogSignal signal,
             member.Result = new AcceptedEvents(count, seqs[next], seqs[next + count - 1]);
             next += count;
         }
+    }
+
+    /// <inheritdoc />
+    protected override async Task<bool> TryAtOnceAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<Posting, AcceptedEvents>> group)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        AppendPostings.AddTo(batch, group);
+        await using var reader = await batch.ExecuteReaderAsync();
+        await reader.NextResultAsync();
+        for (var i = 0; await reader.ReadAsync(); i++)
+        {
+            group[i].Result = new AcceptedEvents(reader.GetInt32(0), reader.GetInt64(1), reader.GetInt64(2));
+        }
+
+        return true;
     }
 
     private static void Check(PostedEvent posted, int index)

@@ -33,7 +33,7 @@ public sealed class HealthRegistry(IEnumerable<SupervisedService> services, Admi
     private static readonly TimeSpan ReadingsGoStaleAfter = TimeSpan.FromSeconds(20);
 
     private readonly SupervisedService[] _services = [.. services];
-    private readonly Dictionary<string, ServiceHealth> _probed = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Probed> _probed = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
     /// <summary>Takes in a probe's reading.</summary>
@@ -41,15 +41,14 @@ public sealed class HealthRegistry(IEnumerable<SupervisedService> services, Admi
     {
         lock (_gate)
         {
-            _probed[name] = new ServiceHealth(name, status, detail, time.GetUtcNow());
+            _probed[name] = new Probed(name, status, detail, time.GetTimestamp());
         }
     }
 
     /// <summary>Every service, the probed ones first.</summary>
     public IReadOnlyList<ServiceHealth> Services()
     {
-        var now = time.GetUtcNow();
-        ServiceHealth[] probed;
+        Probed[] probed;
         lock (_gate)
         {
             probed = [.. _probed.Values];
@@ -57,10 +56,8 @@ public sealed class HealthRegistry(IEnumerable<SupervisedService> services, Admi
 
         return
         [
-            .. probed.OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => now - p.CheckedAt > ReadingsGoStaleAfter
-                ? p with { Status = HealthStatus.Unknown, Detail = $"last seen: {p.Detail}" }
-                : p),
-            .. _services.Select(s => Of(s, now)).OrderBy(s => s.Name, StringComparer.Ordinal),
+            .. probed.OrderBy(p => p.Name, StringComparer.Ordinal).Select(Of),
+            .. _services.Select(Of).OrderBy(s => s.Name, StringComparer.Ordinal),
         ];
     }
 
@@ -74,19 +71,32 @@ public sealed class HealthRegistry(IEnumerable<SupervisedService> services, Admi
             : HealthStatus.Healthy;
     }
 
-    private static ServiceHealth Of(SupervisedService service, DateTimeOffset now)
+    private ServiceHealth Of(Probed probed)
+    {
+        var age = time.GetElapsedTime(probed.SeenAt);
+        return age > ReadingsGoStaleAfter
+            ? new ServiceHealth(probed.Name, HealthStatus.Unknown, $"last seen: {probed.Detail}", time.GetUtcNow() - age)
+            : new ServiceHealth(probed.Name, probed.Status, probed.Detail, time.GetUtcNow() - age);
+    }
+
+    private ServiceHealth Of(SupervisedService service)
     {
         var reading = service.Reading;
+        var age = time.GetElapsedTime(reading.SeenAt);
         var status = reading.Condition switch
         {
             ServiceCondition.Faulted => HealthStatus.Failed,
             ServiceCondition.Stopped => HealthStatus.Failed,
-            _ when service.SilentAfter != Timeout.InfiniteTimeSpan && now - reading.At > service.SilentAfter => HealthStatus.Unknown,
+            _ when service.SilentAfter != Timeout.InfiniteTimeSpan && age > service.SilentAfter => HealthStatus.Unknown,
             _ => HealthStatus.Healthy,
         };
 
         // A service that only wakes for work has been seen now if it waits for it: its age is that of this look.
-        var seen = service.SilentAfter == Timeout.InfiniteTimeSpan && status == HealthStatus.Healthy ? now : reading.At;
-        return new ServiceHealth(service.Name, status, reading.Condition == ServiceCondition.Starting ? "waits for its first work" : reading.Detail, seen);
+        var unseen = service.SilentAfter == Timeout.InfiniteTimeSpan && status == HealthStatus.Healthy ? TimeSpan.Zero : age;
+        return new ServiceHealth(
+            service.Name, status, reading.Condition == ServiceCondition.Starting ? "waits for its first work" : reading.Detail, time.GetUtcNow() - unseen);
     }
+
+    /// <summary>A probe's reading. Ages are measured and not read off the date, which somebody may set.</summary>
+    private sealed record Probed(string Name, HealthStatus Status, string Detail, long SeenAt);
 }

@@ -72,11 +72,11 @@ public sealed class ProbeHealth(
     private void ProbeTail(HealthRegistry registry)
     {
         var reading = tail.Tail;
-        var age = Time.GetUtcNow() - reading.At;
+        var age = Time.GetElapsedTime(reading.ReadAt);
         var lagging = reading.Behind || age > Interval;
         registry.Report(
             "event-log",
             lagging ? HealthStatus.Degraded : HealthStatus.Healthy,
-            string.Create(CultureInfo.InvariantCulture, $"at {reading.Position}, read {Math.Max(0, age.TotalSeconds):0.0} s ago{(reading.HeldBack > 0 ? $", {reading.HeldBack} held back" : "")}"));
+            string.Create(CultureInfo.InvariantCulture, $"at {reading.Position}, read {age.TotalSeconds:0.0} s ago{(reading.HeldBack > 0 ? $", {reading.HeldBack} held back" : "")}"));
     }
 }

@@ -15,7 +15,7 @@ public abstract partial class SupervisedService(string name, TimeProvider time, 
 
     private readonly Lock _gate = new();
     private TaskCompletionSource _cycle = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private ServiceReading _reading = new(name, ServiceCondition.Starting, "has not run yet", time.GetUtcNow(), 0);
+    private ServiceReading _reading = new(name, ServiceCondition.Starting, "has not run yet", time.GetTimestamp(), 0);
 
     /// <summary>What the service does, as a noun: <c>lease-sweeper</c>.</summary>
     public string Name { get; } = name;
@@ -57,6 +57,9 @@ public abstract partial class SupervisedService(string name, TimeProvider time, 
     /// <param name="detail">What is worth knowing, for a human: <c>3 leases expired</c>.</param>
     protected void Beat(string detail) => Record(ServiceCondition.Running, detail, ended: true);
 
+    /// <summary>Waits between a fault and the next start: for so long, or until there is a reason to believe that it will go better.</summary>
+    protected virtual Task BackOffAsync(TimeSpan delay, CancellationToken stoppingToken) => Task.Delay(delay, Time, stoppingToken);
+
     /// <inheritdoc />
     protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -82,7 +85,7 @@ public abstract partial class SupervisedService(string name, TimeProvider time, 
                 backoff = Time.GetElapsedTime(startedAt) > LongestBackoff ? FirstBackoff : backoff;
                 Record(ServiceCondition.Faulted, $"faulted, restarts in {backoff.TotalSeconds:0.#} s: {fault.GetType().Name}", ended: false);
                 LogFaulted(Logger, Name, backoff.TotalSeconds, fault);
-                await DelayAsync(backoff, stoppingToken);
+                await BackOffAsync(backoff, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 backoff = backoff * 2 > LongestBackoff ? LongestBackoff : backoff * 2;
             }
         }
@@ -91,18 +94,13 @@ public abstract partial class SupervisedService(string name, TimeProvider time, 
         LogStopped(Logger, Name);
     }
 
-    private async Task DelayAsync(TimeSpan delay, CancellationToken stoppingToken)
-    {
-        await Task.Delay(delay, Time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
     private void Record(ServiceCondition condition, string detail, bool ended)
     {
         TaskCompletionSource? finished = null;
         lock (_gate)
         {
             var faults = _reading.Faults + (condition == ServiceCondition.Faulted ? 1 : 0);
-            _reading = new ServiceReading(Name, condition, detail, Time.GetUtcNow(), faults);
+            _reading = new ServiceReading(Name, condition, detail, Time.GetTimestamp(), faults);
             if (ended)
             {
                 finished = _cycle;
@@ -143,6 +141,6 @@ public enum ServiceCondition
 /// <param name="Name">Which service.</param>
 /// <param name="Condition">What it was doing.</param>
 /// <param name="Detail">In words.</param>
-/// <param name="At">When that was seen, by the host's clock.</param>
+/// <param name="SeenAt">When that was seen: a timestamp of the host's clock, so that its age is right when the clock is set.</param>
 /// <param name="Faults">How often it has faulted since the host started.</param>
-public sealed record ServiceReading(string Name, ServiceCondition Condition, string Detail, DateTimeOffset At, int Faults);
+public sealed record ServiceReading(string Name, ServiceCondition Condition, string Detail, long SeenAt, int Faults);

@@ -6,8 +6,8 @@ namespace ControlCenter.Runtime.Storage;
 /// <summary>The one pool of connections of this host.</summary>
 public static class Database
 {
-    // Blueprint 8.8.1: 20 is enough below 15 agents. Grouped commits need a handful; the rest serves reads and pages.
-    private const int LargestPool = 20;
+    // Blueprint 8.8.1: 20 is enough below 15 agents. The services that keep one for themselves come on top; the rest serves commands and pages.
+    private const int LargestPool = 20 + 8;
 
     /// <summary>Opens the pool. No connection is made yet.</summary>
     public static NpgsqlDataSource Open(string connectionString, ILoggerFactory loggers)

@@ -91,7 +91,16 @@ public sealed class ClaimTask(
         {
             BatchCommands =
             {
-                new NpgsqlBatchCommand("select id, capabilities, paused from agents where id = any($1)")
+                // A stop that the agent has not acknowledged keeps work from it like a pause, unless it was told to resume since.
+                new NpgsqlBatchCommand(
+                    """
+                    select id, capabilities, paused or exists (
+                        select 1 from interventions s
+                        where s.agent_id = a.id and s.kind = 'stop' and s.acknowledged_at is null and not exists (
+                            select 1 from interventions r
+                            where r.agent_id = a.id and r.kind = 'resume' and r.requested_at > s.requested_at))
+                    from agents a where id = any($1)
+                    """)
                 {
                     Parameters = { new() { Value = group.Select(m => m.Request.AgentId).Distinct().ToArray() } },
                 },
@@ -150,7 +159,7 @@ public sealed class ClaimTask(
                 continue;
             }
 
-            if (agent.Paused)
+            if (agent.Held)
             {
                 continue;
             }
@@ -244,7 +253,8 @@ public sealed class ClaimTask(
     }
 
     private static bool MayMakeReady(string kind) =>
-        kind is "task.created" or "task.ready" or "task.released" or "task.dependencies_changed" or "agent.resumed" or "admission.changed";
+        kind is "task.created" or "task.ready" or "task.released" or "task.dependencies_changed" or "agent.resumed" or "intervention.acknowledged"
+            or "admission.changed";
 
     /// <summary>One caller's wish.</summary>
     /// <param name="AgentId">For whom.</param>
@@ -254,7 +264,7 @@ public sealed class ClaimTask(
     /// <param name="MayWait">It will ask again if there is nothing now.</param>
     public sealed record Ask(Guid AgentId, string[]? Capabilities, Caller Caller, Guid? CorrelationId, bool MayWait = false);
 
-    private sealed record AgentRow(string[] Capabilities, bool Paused);
+    private sealed record AgentRow(string[] Capabilities, bool Held);
 
     private sealed record Candidate(Guid Id, Guid TicketId, long FencingToken, string[] Required);
 

@@ -2,7 +2,6 @@ using ControlCenter.Domain.Json;
 using System.Text.Json;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;
-using ControlCenter.Domain.Text;
 using ControlCenter.Domain.Work;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.EventLog;

@@ -7,8 +7,14 @@ using ControlCenter.Runtime.Commands;
 namespace ControlCenter.Runtime.Work;
 
 /// <summary>What is to change of a ticket; what is left out stays.</summary>
-public sealed record EditTicketRequest(
-    string? Title = null, string? Description = null, string? Project = null, int? Priority = null, TicketState? State = null);
+public sealed record EditTicketRequest(string? Title = null, int? Priority = null, TicketState? State = null)
+{
+    /// <summary>Up to 64 KiB of text; null clears it.</summary>
+    public TextChange Description { get; init; }
+
+    /// <summary>Up to 200 characters; null clears it.</summary>
+    public TextChange Project { get; init; }
+}
 
 /// <summary>Changes a ticket.</summary>
 public sealed class EditTicket(Transactions transactions)
@@ -21,8 +27,8 @@ public sealed class EditTicket(Transactions transactions)
         caller.Require(Permission.EditTickets);
         new FieldErrors()
             .Add("title", request.Title is null ? null : TextRules.Title(request.Title))
-            .Add("description", TextRules.OptionalLongText(request.Description))
-            .Add("project", TextRules.OptionalName(request.Project))
+            .Add("description", TextRules.OptionalLongText(request.Description.Text))
+            .Add("project", TextRules.OptionalName(request.Project.Text))
             .Add("priority", Priority.Problem(request.Priority))
             .ThrowIfAny();
         return transactions.RunAsync(caller, (unit, ct) => ChangeAsync(unit, idOrKey, request, ct), cancellationToken);
@@ -39,13 +45,16 @@ public sealed class EditTicket(Transactions transactions)
         await using var update = unit.Command(
             """
             update tickets set
-                title = coalesce(@title, title), description = coalesce(@description, description),
-                project = coalesce(@project, project), priority = coalesce(@priority, priority),
+                title = coalesce(@title, title), priority = coalesce(@priority, priority),
+                description = case when @has_description then @description else description end,
+                project = case when @has_project then @project else project end,
                 state = coalesce(@state, state), updated_at = clock_timestamp()
             where id = @id
             returning title, description, project, priority, state, created_by, created_at, updated_at
             """,
-            ("id", before.Id), ("title", request.Title?.Trim()), ("description", request.Description), ("project", request.Project?.Trim()),
+            ("id", before.Id), ("title", request.Title?.Trim()),
+            ("has_description", request.Description.IsGiven), ("description", request.Description.Text),
+            ("has_project", request.Project.IsGiven), ("project", request.Project.Text?.Trim()),
             ("priority", (short?)request.Priority), ("state", request.State is { } state ? WireNames<TicketState>.ToWire(state) : null));
         CreatedTicket after;
         await using (var reader = await update.ExecuteReaderAsync(cancellationToken))

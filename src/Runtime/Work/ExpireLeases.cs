@@ -1,7 +1,6 @@
 using System.Globalization;
 using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.Commands;
-using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Hosting;
 using Microsoft.Extensions.Logging;
 

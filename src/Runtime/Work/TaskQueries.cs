@@ -2,7 +2,6 @@ using System.Text.Json;
 using ControlCenter.Domain.Events;
 using ControlCenter.Domain.Text;
 using ControlCenter.Domain.Work;
-using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Queries;
 using Npgsql;
 

@@ -85,6 +85,57 @@ public sealed class PlanningTests(HostFixture fixture) : BusTests(fixture)
     }
 
     [Fact]
+    public async Task A_stopped_agent_gets_no_work_until_it_has_acknowledged_the_stop()
+    {
+        var agent = await AgentAsync("stoppable");
+        var task = await TaskAsync(await TicketAsync(), capability: "stoppable");
+        var stop = await Founder.PostAsync($"agents/{agent.Id}/interventions", new { kind = "stop" }, Stop);
+        (await agent.ClaimAsync(Stop)).ShouldBeNull();
+
+        var waiting = agent.ClaimAsync(Stop, waitSeconds: 30);
+        (await agent.Bus.PostAsync($"interventions/{stop["intervention_id"]}/ack", null, Stop)).Status.ShouldBe(HttpStatusCode.OK);
+        (await waiting.WaitAsync(TimeSpan.FromSeconds(10), Stop)).ShouldNotBeNull().TaskId.ShouldBe(task);
+    }
+
+    [Fact]
+    public async Task The_last_word_counts_when_an_agent_is_stopped_and_told_to_resume_before_it_has_heard_of_either()
+    {
+        var agent = await AgentAsync("hesitated");
+        await TaskAsync(await TicketAsync(), capability: "hesitated");
+        foreach (var kind in new[] { "pause", "stop", "resume", "stop" })
+        {
+            await Founder.PostAsync($"agents/{agent.Id}/interventions", new { kind }, Stop);
+        }
+
+        (await agent.ClaimAsync(Stop)).ShouldBeNull();
+        await Founder.PostAsync($"agents/{agent.Id}/interventions", new { kind = "resume" }, Stop);
+        (await agent.ClaimAsync(Stop)).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_ticket_keeps_what_an_edit_leaves_out_and_loses_what_it_sets_to_null()
+    {
+        var ticket = await Founder.PostAsync("tickets", new { title = "Clear me", description = "Long", project = "atlas" }, Stop);
+        async Task<TestSupport.BusAnswer> PatchAsync(string body) =>
+            await Founder.SendAsync(HttpMethod.Patch, $"tickets/{ticket["key"]}", System.Text.Encoding.UTF8.GetBytes(body), null, Stop);
+
+        var renamed = await PatchAsync("""{ "title": "Renamed" }""");
+        renamed["project"].ShouldBe("atlas");
+        renamed["description"].ShouldBe("Long");
+
+        var cleared = (await PatchAsync("""{ "project": null }""")).Body!.AsObject();
+        cleared["project"].ShouldBeNull();
+        cleared["description"]!.ToString().ShouldBe("Long");
+        (await PatchAsync("""{ "description": null, "project": "zephyr" }"""))["project"].ShouldBe("zephyr");
+        var kept = (await Founder.GetAsync($"tickets/{ticket["key"]}", Stop)).Body!;
+        kept["description"].ShouldBeNull();
+        kept["project"]!.ToString().ShouldBe("zephyr");
+
+        (await PatchAsync("""{ "project": 7 }""")).Code.ShouldBe("validation_failed");
+        (await PatchAsync("""{ "project": "" }""")).Code.ShouldBe("validation_failed");
+    }
+
+    [Fact]
     public async Task A_ticket_is_found_by_key_and_id_changes_by_its_table_and_is_listed_page_by_page()
     {
         var key = await TicketAsync();

@@ -34,7 +34,7 @@ public sealed partial class ArrowsTests
         ["agents"] = "Agents", ["interventions"] = "Agents",
         ["escalations"] = "Escalations", ["decisions"] = "Escalations",
         ["actors"] = "Access", ["api_keys"] = "Access", ["audit_entries"] = "Access", ["sign_in_links"] = "Access",
-        ["idempotency_keys"] = "Commands", ["admission"] = "Governance",
+        ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
     };
 
     [Fact]

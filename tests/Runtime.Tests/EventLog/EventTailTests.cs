@@ -65,6 +65,22 @@ public sealed class EventTailTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task After_a_fault_the_next_commit_is_read_at_once_and_not_only_when_a_backoff_is_over()
+    {
+        var startedAt = TimeProvider.System.GetTimestamp();
+        const int Faults = 8;
+        for (var fault = 1; fault <= Faults; fault++)
+        {
+            await BreakConnectionsAsync();
+            await AppendAsync("after");
+            (await ReadAsync(fault)).Count.ShouldBe(fault);
+        }
+
+        // The backoffs between so many faults come to more than thirty seconds.
+        TimeProvider.System.GetElapsedTime(startedAt).ShouldBeLessThan(TimeSpan.FromSeconds(25));
+    }
+
+    [Fact]
     public void What_is_kept_in_memory_is_bounded_however_large_events_are()
     {
         var feed = new EventFeed();
@@ -79,6 +95,25 @@ public sealed class EventTailTests : IAsyncLifetime
         var kept = new List<FeedEvent>();
         feed.Read(95, FeedScope.Everything, kept, 10).ShouldBe(100);
         kept.Count.ShouldBe(5);
+    }
+
+    /// <summary>Ends every connection to the database, and waits until the tail has run into that.</summary>
+    private async Task BreakConnectionsAsync()
+    {
+        var faults = _tail.Reading.Faults;
+        await using (var connection = await _database.OpenConnectionAsync(Stop))
+        await using (var command = new NpgsqlCommand("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()", connection))
+        {
+            ((long)(await command.ExecuteScalarAsync(Stop))!).ShouldBeGreaterThan(0);
+        }
+
+        _database.Clear();
+        _signal.Heard();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (_tail.Reading.Faults == faults)
+        {
+            await timer.WaitForNextTickAsync(Stop);
+        }
     }
 
     private static EventDraft Draft(string kind) => new(Actor.HostId, kind, "", "", null, null, "{}", null);

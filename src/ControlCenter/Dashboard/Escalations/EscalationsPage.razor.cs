@@ -3,7 +3,6 @@ using ControlCenter.Domain.Escalations;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
-using ControlCenter.Runtime.Queries;
 using Microsoft.AspNetCore.Components;
 
 namespace ControlCenter.Dashboard.Escalations;

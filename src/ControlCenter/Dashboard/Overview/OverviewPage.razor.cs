@@ -1,26 +1,17 @@
 using ControlCenter.Domain.Escalations;
-using ControlCenter.Domain.Events;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
-using ControlCenter.Runtime.Queries;
-using Microsoft.AspNetCore.Components;
 
 namespace ControlCenter.Dashboard.Overview;
 
 /// <summary>One screen: how everything is, what waits, what just happened (blueprint 12.7).</summary>
 public sealed partial class OverviewPage
 {
-    private const int MostWaiting = 20;
-    private const int MostRecent = 30;
-
     // Health is seen by probes, not by events: it is looked at in its own time.
     private static readonly TimeSpan HealthInterval = TimeSpan.FromSeconds(3);
 
-    private OverviewCounts? _counts;
-    private EscalationSummary _summary = new(0, null, 0);
-    private IReadOnlyList<EscalationView> _waiting = [];
-    private IReadOnlyList<EventRecord> _recent = [];
+    private OverviewReading? _shown;
     private IReadOnlyList<ServiceHealth> _services = [];
     private HealthStatus _overall = HealthStatus.Unknown;
     private ITimer? _timer;
@@ -42,10 +33,7 @@ public sealed partial class OverviewPage
     /// <inheritdoc />
     protected override async Task ReadAsync()
     {
-        _counts = await Counts.ReadAsync(Closed);
-        _summary = await Escalations.SummaryAsync(Closed);
-        _waiting = (await Escalations.ListAsync(new EscalationFilter(EscalationState.Waiting), new PageRequest(MostWaiting), Closed)).Items;
-        _recent = await Log.ReadBeforeAsync(Events.Head + 1, new EventFilter(), MostRecent, Closed);
+        _shown = await Readings.ReadAsync(Closed);
         LookAtHealth();
     }
 

@@ -1,6 +1,8 @@
+using ControlCenter.Domain.Escalations;
+using ControlCenter.Domain.Events;
+using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Queries;
-using ControlCenter.Domain.Events;
 using Npgsql;
 
 namespace ControlCenter.Dashboard.Overview;
@@ -10,11 +12,27 @@ internal sealed record OverviewCounts(
     int AgentsLive, int AgentsSilent, int LeasesHeld, int TasksReady, int TasksBlocked, int TasksActive, int TasksWaiting,
     int Failed24h, int Completed24h, int Recoveries24h, int Agents, int Tickets, DateTimeOffset At);
 
-/// <summary>Counts for the Overview. Shared by all who look: however many dashboards are open, it is asked a few times a second at the most.</summary>
-internal sealed class OverviewQueries(NpgsqlDataSource database, TimeProvider time) : IDisposable
+/// <summary>Everything that the Overview reads from the database.</summary>
+/// <param name="Head">The place in the log that it is at least as new as.</param>
+/// <param name="Counts">The counts.</param>
+/// <param name="Summary">What waits, in numbers.</param>
+/// <param name="Waiting">What waits longest.</param>
+/// <param name="Recent">What happened last, newest first.</param>
+internal sealed record OverviewReading(
+    long Head, OverviewCounts Counts, EscalationSummary Summary, IReadOnlyList<EscalationView> Waiting, IReadOnlyList<EventRecord> Recent);
+
+/// <summary>Reads the Overview once for all who look: however many dashboards are open and however much happens, the database is asked a few times a second at the most.</summary>
+internal sealed class OverviewQueries(
+    NpgsqlDataSource database, EscalationQueries escalations, EventReader log, EventFeed feed, TimeProvider time) : IDisposable
 {
-    // Below this a second look gives the first one's answer; with it, fifty open dashboards cost what one does.
-    private static readonly TimeSpan SharedFor = TimeSpan.FromMilliseconds(300);
+    // A circuit renders five times a second at the most; who knows of something newer waits this long for the next reading, together with all others.
+    internal static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(200);
+
+    // With nothing new in the log only the passing of time changes the counts: what was 24 h ago, who has been silent for 60 s.
+    private static readonly TimeSpan LongestShared = TimeSpan.FromSeconds(1);
+
+    private const int MostWaiting = 20;
+    private const int MostRecent = 30;
 
     private const string Counts =
         """
@@ -33,21 +51,33 @@ internal sealed class OverviewQueries(NpgsqlDataSource database, TimeProvider ti
         """;
 
     private readonly SemaphoreSlim _one = new(1, 1);
-    private OverviewCounts? _last;
+    private OverviewReading? _last;
     private long _readAt;
 
-    /// <summary>The counts, at the most <see cref="SharedFor"/> old.</summary>
-    public async Task<OverviewCounts> ReadAsync(CancellationToken cancellationToken)
+    /// <summary>A reading that knows of everything that the feed knew of when it was asked for.</summary>
+    public async Task<OverviewReading> ReadAsync(CancellationToken cancellationToken)
     {
+        var head = feed.Head;
         await _one.WaitAsync(cancellationToken);
         try
         {
-            if (_last is null || time.GetElapsedTime(_readAt) > SharedFor)
+            if (_last is { } last)
             {
-                _last = await CountAsync(cancellationToken);
-                _readAt = time.GetTimestamp();
+                var age = time.GetElapsedTime(_readAt);
+                if (last.Head >= head && age < LongestShared)
+                {
+                    return last;
+                }
+
+                if (age < Spacing)
+                {
+                    await Task.Delay(Spacing - age, time, cancellationToken);
+                }
             }
 
+            var readAt = time.GetTimestamp();
+            _last = await ReadNowAsync(cancellationToken);
+            _readAt = readAt;
             return _last;
         }
         finally
@@ -58,6 +88,17 @@ internal sealed class OverviewQueries(NpgsqlDataSource database, TimeProvider ti
 
     /// <inheritdoc />
     public void Dispose() => _one.Dispose();
+
+    private async Task<OverviewReading> ReadNowAsync(CancellationToken cancellationToken)
+    {
+        var head = feed.Head;
+        return new OverviewReading(
+            head,
+            await CountAsync(cancellationToken),
+            await escalations.SummaryAsync(cancellationToken),
+            (await escalations.ListAsync(new EscalationFilter(EscalationState.Waiting), new PageRequest(MostWaiting), cancellationToken)).Items,
+            await log.ReadBeforeAsync(head + 1, new EventFilter(), MostRecent, cancellationToken));
+    }
 
     private async Task<OverviewCounts> CountAsync(CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using ControlCenter.Domain.Work;
+using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Work;
 
 namespace ControlCenter.Dashboard.Work;
@@ -34,8 +35,12 @@ public sealed class TicketDraft
     /// <summary>The request for a new ticket.</summary>
     public CreateTicketRequest ToCreate() => new(Title, Blank(Description), Blank(Project), Priority);
 
-    /// <summary>The request for a change. An empty description is one; a project can be changed, and not taken away.</summary>
-    public EditTicketRequest ToEdit() => new(Title, Description ?? "", Blank(Project), Priority, State);
+    /// <summary>The request for a change: what was emptied is cleared.</summary>
+    public EditTicketRequest ToEdit() => new(Title, Priority, State)
+    {
+        Description = TextChange.To(Blank(Description)),
+        Project = TextChange.To(Blank(Project)),
+    };
 
     private static string? Blank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

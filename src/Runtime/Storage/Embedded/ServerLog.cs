@@ -12,6 +12,7 @@ internal sealed class ServerLog(string path) : IDisposable
     private readonly Lock _gate = new();
     private readonly Queue<string> _lastWords = new();
     private StreamWriter? _writer;
+    private int _dropped;
     private bool _closed;
 
     /// <summary>Where it is written.</summary>
@@ -50,15 +51,16 @@ internal sealed class ServerLog(string path) : IDisposable
                 _lastWords.Dequeue();
             }
 
-            if (_writer?.BaseStream.Length > MostBytes)
+            try
             {
-                _writer.Dispose();
-                _writer = null;
-                File.Move(path, path + ".1", overwrite: true);
+                WriteToFile(_dropped == 0 ? line : $"({_dropped} lines before this one could not be written)\n{line}");
+                _dropped = 0;
             }
-
-            _writer ??= new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
-            _writer.WriteLine(line);
+            catch (IOException)
+            {
+                // A full disk: this is called where nobody could catch it, and the host is needed all the more for that.
+                _dropped++;
+            }
         }
     }
 
@@ -70,5 +72,19 @@ internal sealed class ServerLog(string path) : IDisposable
             _closed = true;
             _writer?.Dispose();
         }
+    }
+
+    private void WriteToFile(string line)
+    {
+        if (_writer?.BaseStream.Length > MostBytes)
+        {
+            _writer.Dispose();
+            _writer = null;
+            File.Move(path, path + ".1", overwrite: true);
+        }
+
+        // No buffer below the writer: what could not be written is dropped, and does not make the next line fail as well.
+        _writer ??= new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0)) { AutoFlush = true };
+        _writer.WriteLine(line);
     }
 }

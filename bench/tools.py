@@ -1,0 +1,160 @@
+"""What bench/measure.py measures with: a host of its own, loads for it and for its ceilings, ratios of interleaved rounds."""
+import http.cookiejar, os, pathlib, re, shutil, signal, statistics, subprocess, sys, tempfile, time, urllib.parse, urllib.request
+
+TOP, ROUNDS = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+HOME = pathlib.Path(tempfile.mkdtemp(prefix="cc-bench-"))
+HOME.chmod(0o755)
+URL, KEY = "http://127.0.0.1:7499", "founder-key-for-bench"
+SECONDS = 4
+
+
+class Host:
+    def start(self):
+        began = time.monotonic()
+        self.process = subprocess.Popen(["dotnet", TOP / "artifacts/bench-host/ControlCenter.dll"], stdout=open(HOME / "host.log", "a"), stderr=subprocess.STDOUT,
+            env={**os.environ, "CC_HOME": str(HOME / "home"), "CC_LISTEN": URL, "CC_FOUNDER_KEY": KEY, "CC_LOG": "warning"})
+        while True:
+            try:
+                urllib.request.urlopen(URL + "/health/ready", timeout=2).read()
+                return time.monotonic() - began
+            except OSError:
+                time.sleep(0.02)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def memory_mb(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+    def processor_seconds(self):
+        """Of the host and its PostgreSQL, ended children included."""
+        postmaster = (HOME / "home/postgres/data/postmaster.pid").read_text().split()[0]
+        children = subprocess.run(["pgrep", "-P", postmaster], capture_output=True, text=True).stdout.split()
+        return sum(map(processor_seconds, [self.process.pid, postmaster, *children])) + processor_seconds(postmaster, ended_children=True)
+
+
+def processor_seconds(pid, ended_children=False):
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except FileNotFoundError:
+        return 0
+    return (int(fields[13]) + int(fields[14]) if ended_children else int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Nchan:
+    """nginx with nchan on a port of its own: the ceiling for fan-out."""
+    url = "http://127.0.0.1:7511"
+
+    def __enter__(self):
+        folder = HOME / "nchan"
+        folder.mkdir()
+        (folder / "nginx.conf").write_text(f"""
+            load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
+            worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log; user root;
+            events {{ worker_connections 4096; }}
+            http {{ access_log off; keepalive_requests 1000000; server {{ listen 127.0.0.1:7511;
+                location = /sub {{ nchan_subscriber eventsource; nchan_channel_id bench; nchan_subscriber_first_message newest; }}
+                location = /pub {{ nchan_publisher; nchan_channel_id bench; nchan_message_buffer_length 1000; nchan_message_timeout 1m; }} }} }}""")
+        self.process = subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"])
+        time.sleep(1)
+        self.worker = subprocess.run(["pgrep", "-P", str(self.process.pid)], check=True, capture_output=True, text=True).stdout.split()[0]
+        return self
+
+    def processor_seconds(self):
+        return processor_seconds(self.worker)
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def environment():
+    root = HOME / "home/postgres"
+    return {**os.environ, "PGHOST": str(root / "run"), "PGPORT": (root / "port").read_text(), "PGUSER": "control_center", "PGPASSWORD": (root / "password").read_text().strip()}
+
+
+def psql(sql, database="control_center"):
+    return subprocess.run(["psql", "-qAt", "-d", database, "-c", sql], env=environment(), check=True, capture_output=True, text=True).stdout.strip()
+
+
+def pgbench(script, clients, want="tps"):
+    file = HOME / "script.sql"
+    file.write_text(script)
+    logs = HOME / "log"
+    shutil.rmtree(logs, ignore_errors=True)
+    logs.mkdir()
+    text = subprocess.run(["pgbench", "-n", "-f", file, "-c", str(clients), "-j", "2", "-T", str(SECONDS), *(["-l", "--log-prefix", str(logs / "l")] if want == "p99" else []), "ceiling"],
+        env=environment(), check=True, capture_output=True, text=True).stdout
+    if want == "tps":
+        return float(re.search(r"tps = ([\d.]+)", text)[1])
+    times = sorted(int(line.split()[2]) for log in logs.iterdir() for line in log.read_text().splitlines())
+    return times[int(len(times) * 0.99)] / 1000
+
+
+def wrk(body, connections, path="/api/v1/events", want="rate"):
+    script = HOME / "load.lua"
+    script.write_text('''
+        wrk.method = "POST"
+        wrk.headers["Content-Type"] = "application/json"
+        wrk.headers["Authorization"] = "Bearer %s"
+        local count = 0
+        function setup(thread) thread:set("id", tostring(math.random(1, 1e9)) .. "-%d") end
+        function request()
+          count = count + 1
+          wrk.headers["Idempotency-Key"] = id .. "-" .. count
+          return wrk.format(nil, "%s", nil, [==[%s]==])
+        end''' % (KEY, time.time_ns(), path, body))
+    text = subprocess.run(["wrk", "-t2", f"-c{connections}", f"-d{SECONDS}", "--latency", "-s", script, URL], check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in text:
+        raise SystemExit(text)
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
+    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()
+    return rate if want == "rate" else float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit] if want == "p99" else (rate, float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit])
+
+
+def load(*arguments, url=URL):
+    return subprocess.run([TOP / "artifacts/bench-load/ControlCenter.Load", url, KEY, *map(str, arguments)], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def ratio(name, reach, ours, ceiling, better="higher"):
+    """Median of interleaved rounds; a round whose ceiling strays over 30 % from the median is repeated."""
+    rounds = [(ours(), ceiling()) for _ in range(ROUNDS)]
+    for _ in range(ROUNDS):
+        middle = statistics.median(c for _, c in rounds)
+        strays = [i for i, (_, c) in enumerate(rounds) if abs(c - middle) > 0.3 * middle]
+        if not strays:
+            break
+        rounds[strays[0]] = (ours(), ceiling())
+    result = statistics.median(o / c for o, c in rounds)
+    met = result >= reach if better == "higher" else result <= reach
+    print(f"| {name} | {statistics.median(o for o, _ in rounds):,.1f} | {statistics.median(c for _, c in rounds):,.1f} | {result:.2f} | {'≥' if better == 'higher' else '≤'} {reach} | {'yes' if met else '**no**'} |", flush=True)
+
+
+def figure(name, value, reach, met):
+    print(f"| {name} | {value} | – | – | {reach} | {'yes' if met else '**no**'} |", flush=True)
+
+
+def timed(path, times=40, opener=urllib.request.build_opener()):
+    """The 95th percentile in ms of that many requests, one after another."""
+    spent = []
+    for _ in range(times):
+        began = time.perf_counter()
+        opener.open(urllib.request.Request(URL + path, headers={"Authorization": "Bearer " + KEY, "Accept": "text/html, application/json"})).read()
+        spent.append((time.perf_counter() - began) * 1000)
+    return sorted(spent)[int(times * 0.95) - 1]
+
+
+def signed_in():
+    """Asks for pages as the founder."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    form = opener.open(URL + "/sign-in").read().decode()
+    token = re.search(r'name="__RequestVerificationToken" value="([^"]+)"', form)[1]
+    opener.open(URL + "/sign-in", urllib.parse.urlencode({"key": KEY, "__RequestVerificationToken": token}).encode()).read()
+    return opener
+
+
+def browser(*arguments):
+    return subprocess.Popen([TOP / "artifacts/bench-browser/ControlCenter.BrowserLoad", URL, KEY, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using ControlCenter.Dashboard.Overview;
+using ControlCenter.Runtime.EventLog;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ControlCenter.Tests.Dashboard;
+
+/// <summary>Fifty open dashboards cost the database what one does.</summary>
+public sealed class OverviewReadingTests(HostFixture fixture) : BusTests(fixture)
+{
+    private const int Dashboards = 50;
+
+    private OverviewQueries Readings => Host.Services.GetRequiredService<OverviewQueries>();
+
+    [Fact]
+    public async Task All_who_look_at_once_get_the_same_reading() =>
+        (await LookAsync()).Distinct(ReferenceEqualityComparer.Instance).Count().ShouldBe(1);
+
+    [Fact]
+    public async Task After_something_happened_all_get_one_new_reading_that_knows_of_it()
+    {
+        var before = await Readings.ReadAsync(Stop);
+        var escalation = await Founder.PostAsync("escalations", new { kind = "question", title = "Which colour?" }, Stop);
+        await Host.Services.GetRequiredService<EventFeed>().WaitForMoreAsync(before.Head, Stop);
+
+        var after = await LookAsync();
+        after.Distinct(ReferenceEqualityComparer.Instance).Count().ShouldBe(1);
+        after[0].Summary.Waiting.ShouldBe(before.Summary.Waiting + 1);
+        after[0].Waiting.ShouldContain(e => e.EscalationId.ToString() == escalation["escalation_id"]);
+        after[0].Recent.ShouldContain(e => e.Kind == "escalation.opened" && e.Subject!.Contains(escalation["escalation_id"]));
+    }
+
+    [Fact]
+    public async Task However_much_happens_the_database_is_asked_a_few_times_a_second_and_nobody_sees_less_than_was_known()
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        var feed = Host.Services.GetRequiredService<EventFeed>();
+        var seen = new System.Collections.Concurrent.ConcurrentDictionary<OverviewReading, bool>(ReferenceEqualityComparer.Instance);
+        var storm = StormAsync(ended.Token);
+        var startedAt = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, Dashboards).Select(async _ =>
+        {
+            while (Stopwatch.GetElapsedTime(startedAt) < TimeSpan.FromSeconds(2))
+            {
+                var known = feed.Head;
+                var reading = await Readings.ReadAsync(Stop);
+                reading.Head.ShouldBeGreaterThanOrEqualTo(known);
+                seen[reading] = true;
+            }
+        }));
+        var readings = (int)(Stopwatch.GetElapsedTime(startedAt) / OverviewQueries.Spacing) + 2;
+        await ended.CancelAsync();
+        await storm;
+        seen.Count.ShouldBeInRange(2, readings);
+    }
+
+    private Task<OverviewReading[]> LookAsync() => Task.WhenAll(Enumerable.Range(0, Dashboards).Select(_ => Readings.ReadAsync(Stop)));
+
+    private async Task StormAsync(CancellationToken ended)
+    {
+        while (!ended.IsCancellationRequested)
+        {
+            await Founder.PostAsync("events", new { kind = "storm.test" }, Stop);
+        }
+    }
+}
