@@ -37,6 +37,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
 
         await page.GotoAsync($"/escalations/{asked["escalation_id"]}");
         await Expect(page.Locator(".detail h2")).ToHaveTextAsync("May I go on?");
+        await Expect(page.Locator(".decide textarea")).ToBeEnabledAsync();
         await page.Keyboard.PressAsync("c");
         await page.Keyboard.TypeAsync("by keyboard");
         await page.Keyboard.PressAsync("Escape");
