@@ -6,7 +6,7 @@ from tools import *
 def plan_ready(count):
     psql("update tasks set state = 'cancelled', ended_at = now() where state = 'ready'")
     psql(f"""insert into tasks (id, ticket_id, title, capability_set_id, priority, state, max_attempts, lease_seconds, created_by)
-        select gen_random_uuid(), (select id from tickets limit 1), 't' || n, (select id from capability_sets where capabilities = '{{}}'), 2, 'ready', 3, 60, '00000000-0000-7000-8000-000000000002'
+        select gen_random_uuid(), (select array_agg(id) from (select id from tickets order by number desc limit 1000) k)[1 + n % 1000], 't' || n, (select id from capability_sets where capabilities = '{{}}'), 2, 'ready', 3, 60, '00000000-0000-7000-8000-000000000002'
         from generate_series(1, {count}) n""")
     psql("vacuum analyze tasks")
 
@@ -64,6 +64,8 @@ update work set state = 'done' where id = :id;"""
     ratio("single event, 16 connections, answers/s · `pgbench` 1 row", 0.6, lambda: wrk(event, 16), lambda: pgbench(one, 16))
     ratio("single event, 64 connections, p99 ms · `pgbench` p99 ms", 8, lambda: wrk(event, 64, want="p99"), lambda: pgbench(one, 64, "p99"), "lower")
     ratio("100 events a post, 16 connections, posts/s · `pgbench` 100 rows", 0.35, lambda: wrk("[" + ",".join([event] * 100) + "]", 16), lambda: pgbench(hundred, 16))
+    rate, p99 = wrk('{"title":"A ticket"}', 16, "/api/v1/tickets", "both")
+    figure("create a ticket, 16 connections", f"{rate:,.0f}/s, p99 {p99:.1f} ms", "≥ 2,000/s, p99 ≤ 30 ms", rate >= 2000 and p99 <= 30)
     load("plan", 10)
     plan_ready(60_000)
     claims()
@@ -74,8 +76,6 @@ update work set state = 'done' where id = :id;"""
         plan_ready(100_000); large.append(claims())
     result = statistics.median(large) / statistics.median(small)
     print(f"| claim + complete with 100,000 ready · the same with 10,000 to 30,000 | {statistics.median(large):,.1f} | {statistics.median(small):,.1f} | {result:.2f} | ≥ 0.8 | {'yes' if result >= 0.8 else '**no**'} |", flush=True)
-    rate, p99 = wrk('{"title":"A ticket"}', 16, "/api/v1/tickets", "both")
-    figure("create a ticket, 16 connections", f"{rate:,.0f}/s, p99 {p99:.1f} ms", "≥ 2,000/s, p99 ≤ 30 ms", rate >= 2000 and p99 <= 30)
     count, lost, p50, p99 = load("stream", 200, 6, 100, *OURS).split()
     figure("SSE, 200 subscribers × 100 events/s", f"{int(count):,} delivered, {lost} lost, p50 {p50} ms, p99 {p99} ms", "none lost, p99 ≤ 50 ms", lost == "0" and float(p99) <= 50)
     fan_out()
@@ -90,7 +90,7 @@ update work set state = 'done' where id = :id;"""
         figure(f"`{path}` with {int(psql('select count(*) from tasks')):,} tasks and {int(psql('select count(*) from events')):,} events", f"p95 {spent:.1f} ms", "≤ 200 ms", spent <= 200)
     pages = signed_in()
     for path in ("/", "/work", "/events", "/agents", "/escalations"):
-        spent = timed(path, opener=pages)
+        spent = timed(path, opener=pages, shows=b"Sign out")
         figure(f"page `{path}` with that data, as the server renders it", f"p95 {spent:.1f} ms", "≤ 200 ms", spent <= 200)
     dashboards = browser("dashboards", 50)
     assert dashboards.stdout.readline() == "open\n"

@@ -137,12 +137,13 @@ def figure(name, value, reach, met):
     print(f"| {name} | {value} | – | – | {reach} | {'yes' if met else '**no**'} |", flush=True)
 
 
-def timed(path, times=40, opener=urllib.request.build_opener()):
-    """The 95th percentile in ms of that many requests, one after another."""
+def timed(path, times=40, opener=urllib.request.build_opener(), shows=b""):
+    """The 95th percentile in ms of that many requests, one after another, each of which must show something."""
     spent = []
     for _ in range(times):
         began = time.perf_counter()
-        opener.open(urllib.request.Request(URL + path, headers={"Authorization": "Bearer " + KEY, "Accept": "text/html, application/json"})).read()
+        answer = opener.open(urllib.request.Request(URL + path, headers={"Authorization": "Bearer " + KEY, "Accept": "text/html, application/json"})).read()
+        assert shows in answer, f"{path} does not show {shows}"
         spent.append((time.perf_counter() - began) * 1000)
     return sorted(spent)[int(times * 0.95) - 1]
 

@@ -20,7 +20,7 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     where TRequest : notnull
 {
     // By weight: a group larger than this gains nothing more from being together and keeps its first caller waiting.
-    private const int LargestGroup = 256;
+    private const int LargestGroup = 512;
 
     // Callers that may wait in line. Kestrel's own limits keep the number of requests far below; this one only bounds memory.
     private const int LongestLine = 65_536;
@@ -61,8 +61,12 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     protected virtual int WeightOf(TRequest request) => 1;
 
     /// <summary>Does what the group asks, in the connection's open transaction, and gives each request its result or its problem.</summary>
-    /// <remarks>Events are appended by the implementation. A request that is refused must have changed nothing.</remarks>
-    protected abstract Task ExecuteAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<TRequest, TResult>> group, CancellationToken cancellationToken);
+    /// <param name="connection">With the transaction open.</param>
+    /// <param name="group">What is asked. A request that is refused must have changed nothing.</param>
+    /// <param name="events">Takes the events that tell of what was done; they are written in the round trip that commits.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    protected abstract Task ExecuteAsync(
+        NpgsqlConnection connection, IReadOnlyList<GroupMember<TRequest, TResult>> group, List<EventDraft> events, CancellationToken cancellationToken);
 
     /// <summary>Does the whole of a group in one round trip, its answers and its commit too, where the command's answers are known without asking.</summary>
     /// <returns>False where they are not: nothing was done then.</returns>
@@ -234,13 +238,13 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         }
 
         var members = group.FindAll(p => !p.IsAnswered).ConvertAll<GroupMember<TRequest, TResult>>(p => p);
+        var events = new List<EventDraft>();
         if (members.Count > 0)
         {
-            await ExecuteAsync(connection, members, cancellationToken);
+            await ExecuteAsync(connection, members, events, cancellationToken);
         }
 
-        // From here on a caller's going away must not leave it open whether the work was done.
-        await KeepAnswersAndCommitAsync(connection, group, lookFirst);
+        await Transactions.CommitAsync(connection, events, AnswersToKeep(group), overExpired: lookFirst);
     }
 
     private static async Task FindAnswersAsync(NpgsqlConnection connection, List<Pending> group, CancellationToken cancellationToken)
@@ -255,15 +259,6 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         {
             group[i].Replay = answers[i];
         }
-    }
-
-    // Sent together: the answers and the commit are one round trip.
-    private async Task KeepAnswersAndCommitAsync(NpgsqlConnection connection, List<Pending> group, bool lookedFirst)
-    {
-        await using var batch = new NpgsqlBatch(connection);
-        IdempotencyKeys.AddStoreTo(batch, AnswersToKeep(group), overExpired: lookedFirst);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand("commit"));
-        await batch.ExecuteNonQueryAsync(CancellationToken.None);
     }
 
     private List<(IdempotentRequest Request, StoredAnswer Answer)> AnswersToKeep(List<Pending> group)

@@ -51,6 +51,22 @@ public sealed class Transactions(NpgsqlDataSource database, EventLogSignal signa
     internal static StoredAnswer AnswerOf<T>(IdempotentRequest request, T result) =>
         result is null ? new StoredAnswer(204, "") : new StoredAnswer(request.SuccessStatus, BodyOf(request, result));
 
+    /// <summary>Writes what happened, keeps the answers and commits, in one round trip.</summary>
+    /// <remarks>Cannot be given up: from here on a caller's going away must not leave it open whether the work was done.</remarks>
+    internal static async Task CommitAsync(
+        NpgsqlConnection connection, IReadOnlyList<EventDraft> events, IReadOnlyList<(IdempotentRequest Request, StoredAnswer Answer)> answers, bool overExpired)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        if (events.Count > 0)
+        {
+            EventAppender.AddTo(batch, events);
+        }
+
+        IdempotencyKeys.AddStoreTo(batch, answers, overExpired);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("commit"));
+        await batch.ExecuteNonQueryAsync(CancellationToken.None);
+    }
+
     private static string BodyOf<T>(IdempotentRequest request, T result)
     {
         var body = JsonSerializer.Serialize(result, WireJson.Options);
@@ -69,14 +85,7 @@ public sealed class Transactions(NpgsqlDataSource database, EventLogSignal signa
 
         var unit = new UnitOfWork(connection, caller);
         var result = await work(unit, cancellationToken);
-        await EventAppender.AppendAsync(connection, unit.Events, cancellationToken);
-        if (request is not null)
-        {
-            await IdempotencyKeys.StoreAsync(connection, [(request, AnswerOf(request, result))], overExpired: isRepeat, cancellationToken);
-        }
-
-        // From here on the caller's going away must not leave it open whether the work was done.
-        await transaction.CommitAsync(CancellationToken.None);
+        await CommitAsync(connection, unit.Events, request is null ? [] : [(request, AnswerOf(request, result))], overExpired: isRepeat);
         if (unit.Events.Count > 0)
         {
             signal.Committed();

@@ -58,7 +58,7 @@ public sealed class PostEvents(NpgsqlDataSource database, EventLogSignal signal,
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(
-        NpgsqlConnection connection, IReadOnlyList<GroupMember<Posting, AcceptedEvents>> group, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyList<GroupMember<Posting, AcceptedEvents>> group, List<EventDraft> events, CancellationToken cancellationToken)
     {
         var all = new List<EventDraft>(group.Count);
         foreach (var member in group)

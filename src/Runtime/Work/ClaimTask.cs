@@ -74,13 +74,14 @@ public sealed class ClaimTask(
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(
-        NpgsqlConnection connection, IReadOnlyList<GroupMember<Ask, ClaimedWork>> group, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyList<GroupMember<Ask, ClaimedWork>> group, List<EventDraft> events, CancellationToken cancellationToken)
     {
         var (agents, candidates) = await FindCandidatesAsync(connection, group, cancellationToken);
         var matches = Match(group, agents, candidates);
         if (matches.Count > 0)
         {
             await GrantAsync(connection, matches, cancellationToken);
+            events.AddRange(matches.Select(m => m.ToEvent()));
         }
     }
 
@@ -219,7 +220,6 @@ public sealed class ClaimTask(
                 },
             },
         };
-        EventAppender.AddTo(batch, matches.ConvertAll(m => m.ToEvent()));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var byLease = matches.ToDictionary(m => m.LeaseId);
         while (await reader.ReadAsync(cancellationToken))

@@ -38,7 +38,7 @@ public sealed class CompleteTask(NpgsqlDataSource database, EventLogSignal signa
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(
-        NpgsqlConnection connection, IReadOnlyList<GroupMember<HandIn, TaskStanding>> group, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyList<GroupMember<HandIn, TaskStanding>> group, List<EventDraft> events, CancellationToken cancellationToken)
     {
         // The same lease twice in one group: the first is the completion, the other finds it gone, as it would a moment later.
         var first = group.DistinctBy(m => m.Request.Proof.LeaseId).ToList();
@@ -51,7 +51,6 @@ public sealed class CompleteTask(NpgsqlDataSource database, EventLogSignal signa
             }
         }
 
-        var events = new List<EventDraft>(completed.Count);
         foreach (var member in first.Where(m => m.Problem is null))
         {
             var request = member.Request;
@@ -64,7 +63,6 @@ public sealed class CompleteTask(NpgsqlDataSource database, EventLogSignal signa
         }
 
         events.AddRange(await Dependents.MakeReadyAsync(connection, waiting, null, cancellationToken));
-        await EventAppender.AppendAsync(connection, events, cancellationToken);
     }
 
     private static async Task<(Dictionary<Guid, Done> Completed, Guid[] Waiting)> CompleteAsync(
@@ -74,6 +72,8 @@ public sealed class CompleteTask(NpgsqlDataSource database, EventLogSignal signa
         {
             BatchCommands =
             {
+                // Whether a lease is held is asked by its reason to end and not by its time, which would have the planner read
+                // the index of the leases in force: small as it seems, it is full of those that have just ended.
                 new NpgsqlBatchCommand(
                     """
                     with ended as (
@@ -81,7 +81,7 @@ public sealed class CompleteTask(NpgsqlDataSource database, EventLogSignal signa
                         from unnest($1, $2, $3, $4, $5) as h(lease_id, task_id, token, result, agent_id)
                         where l.id = h.lease_id and l.task_id = h.task_id and l.fencing_token = h.token
                           and (h.agent_id is null or l.agent_id = h.agent_id)
-                          and l.ended_at is null and l.expires_at > clock_timestamp()
+                          and l.end_reason is null and l.expires_at > clock_timestamp()
                         returning l.id, l.task_id, h.result)
                     update tasks t set state = 'completed', lease_id = null, percent = 100, result = e.result,
                         error = null, updated_at = clock_timestamp(), ended_at = clock_timestamp()

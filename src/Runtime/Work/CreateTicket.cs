@@ -48,7 +48,7 @@ public sealed class CreateTicket(NpgsqlDataSource database, EventLogSignal signa
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(
-        NpgsqlConnection connection, IReadOnlyList<GroupMember<Draft, CreatedTicket>> group, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyList<GroupMember<Draft, CreatedTicket>> group, List<EventDraft> events, CancellationToken cancellationToken)
     {
         await using var insert = new NpgsqlCommand(
             """
@@ -79,10 +79,9 @@ public sealed class CreateTicket(NpgsqlDataSource database, EventLogSignal signa
             }
         }
 
-        var events = group.Select(m => new EventDraft(
+        events.AddRange(group.Select(m => new EventDraft(
             m.Request.ActorId, "ticket.created", "ticket", m.Request.Id.ToString(), m.Request.Id, null,
-            JsonSerializer.Serialize(new { m.Result!.Key, m.Result.Title, m.Result.Priority, m.Result.Project }, WireJson.Options), m.Request.CorrelationId));
-        await EventAppender.AppendAsync(connection, events.ToList(), cancellationToken);
+            JsonSerializer.Serialize(new { m.Result!.Key, m.Result.Title, m.Result.Priority, m.Result.Project }, WireJson.Options), m.Request.CorrelationId)));
     }
 
     /// <summary>A ticket that has passed the rules.</summary>

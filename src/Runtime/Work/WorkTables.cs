@@ -56,7 +56,7 @@ public sealed class TaskTable : IEntityTypeConfiguration<WorkTask>
         builder.Property(t => t.Result).HasColumnType("jsonb");
         builder.Property(t => t.CreatedAt).HasDefaultValueSql("clock_timestamp()");
         builder.Property(t => t.UpdatedAt).HasDefaultValueSql("clock_timestamp()");
-        builder.HasIndex(t => new { t.TicketId, t.Ordinal }).HasDatabaseName("tasks_by_ticket");
+        builder.HasIndex(t => new { t.TicketId, t.Ordinal }).IncludeProperties(t => t.State).HasDatabaseName("tasks_by_ticket");
         builder.HasIndex(t => new { t.State, t.Ordinal }).HasDatabaseName("tasks_by_state");
         builder.HasIndex(t => new { t.AgentId, t.Ordinal }).HasDatabaseName("tasks_by_agent").HasFilter("agent_id is not null");
         builder.HasIndex(t => t.Ordinal).IsUnique().HasDatabaseName("tasks_by_ordinal");

@@ -835,6 +835,8 @@ namespace ControlCenter.Runtime.Storage.Migrations
                     b.HasIndex("TicketId", "Ordinal")
                         .HasDatabaseName("tasks_by_ticket");
 
+                    NpgsqlIndexBuilderExtensions.IncludeProperties(b.HasIndex("TicketId", "Ordinal"), new[] { "State" });
+
                     b.HasIndex("CapabilitySetId", "Priority", "Ordinal")
                         .IsDescending(false, true, false)
                         .HasDatabaseName("tasks_to_claim")
