@@ -23,14 +23,14 @@ public sealed class HostProcess(string? home = null) : IAsyncDisposable
     /// <summary>Whether the process that was started last still runs.</summary>
     public bool IsRunning => _process is { HasExited: false };
 
-    public BusClient Founder
+    public BusClient Founder => Client(FounderKey);
+
+    /// <summary>A client that calls with a key.</summary>
+    public BusClient Client(string key)
     {
-        get
-        {
-            var http = new HttpClient { BaseAddress = new Uri(Address, "/api/v1/") };
-            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", FounderKey);
-            return new BusClient(http);
-        }
+        var http = new HttpClient { BaseAddress = new Uri(Address, "/api/v1/") };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        return new BusClient(http);
     }
 
     public async Task StartAsync(CancellationToken cancellationToken)

@@ -33,7 +33,9 @@ const find = (attribute, key) => [...document.querySelectorAll(`[${attribute}="$
 addEventListener("keydown", (e) => {
   const typing = e.target.closest("input, textarea, select, [contenteditable]");
   if (e.ctrlKey || e.metaKey || e.altKey) {
-    if (typing && e.key === "Enter" && (e.ctrlKey || e.metaKey)) e.target.closest("form, dialog, .decide")?.querySelector(".primary, .approve")?.click();
+    const send = typing && e.key === "Enter" && (e.ctrlKey || e.metaKey) && e.target.closest("form, dialog, .decide")?.querySelector(".primary, .approve");
+    // What was typed last is told to the server when its field is left.
+    if (send) { e.target.blur(); send.click(); }
     return;
   }
   if (typing) { if (e.key === "Escape") e.target.blur(); return; }
