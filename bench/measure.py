@@ -88,10 +88,9 @@ update work set state = 'done' where id = :id;"""
     for path in ("/api/v1/tickets", "/api/v1/tasks?state=completed", "/api/v1/tasks", "/api/v1/agents", "/api/v1/events?kind=task.completed&limit=200"):
         spent = timed(path)
         figure(f"`{path}` with {int(psql('select count(*) from tasks')):,} tasks and {int(psql('select count(*) from events')):,} events", f"p95 {spent:.1f} ms", "≤ 200 ms", spent <= 200)
-    pages = signed_in()
     for path in ("/", "/work", "/events", "/agents", "/escalations"):
-        spent = timed(path, opener=pages, shows=b"Sign out")
-        figure(f"page `{path}` with that data, as the server renders it", f"p95 {spent:.1f} ms", "≤ 200 ms", spent <= 200)
+        p95 = float(browser("page", path, 20).communicate()[0])
+        figure(f"page `{path}` with that data, from the click in a browser to its content", f"p95 {p95:.0f} ms", "≤ 200 ms", p95 <= 200)
     dashboards = browser("dashboards", 50)
     assert dashboards.stdout.readline() == "open\n"
     load("stream", 1, 10, 50, *OURS)

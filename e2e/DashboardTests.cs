@@ -37,7 +37,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
 
         await page.GotoAsync($"/escalations/{asked["escalation_id"]}");
         await Expect(page.Locator(".detail h2")).ToHaveTextAsync("May I go on?");
-        await Expect(page.Locator(".decide textarea")).ToBeEnabledAsync();
+        await Expect(page.Locator(".decide textarea")).ToBeVisibleAsync();
         await page.Keyboard.PressAsync("c");
         await page.Keyboard.TypeAsync("by keyboard");
         await page.Keyboard.PressAsync("Escape");
@@ -79,6 +79,16 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
             complaints.Where(c => !c.Contains("404", StringComparison.Ordinal)).ShouldBeEmpty();
             await page.Context.CloseAsync();
         }
+    }
+
+    [Fact]
+    public async Task A_title_that_takes_the_focus_late_takes_it_from_nobody_who_types()
+    {
+        var (page, _) = await browser.SignInAsync();
+        await page.GotoAsync("/work/tasks");
+        await page.FocusAsync("input[type=search]");
+        await page.EvaluateAsync("document.querySelector('h1').focus()");
+        (await page.EvaluateAsync<string>("document.activeElement.type")).ShouldBe("search");
     }
 
     [Fact]

@@ -53,6 +53,11 @@ addEventListener("keydown", (e) => {
   if (focus) focus.focus(); else press.click();
 });
 
+// A page's title is given the focus when the page has come, which may be when somebody types in it already: it gives it back.
+addEventListener("focusin", (e) => {
+  if (e.target.matches("h1") && e.relatedTarget?.matches("input, textarea, select, [contenteditable]")) e.relatedTarget.focus();
+});
+
 // What becomes the current one of a list is brought into sight.
 new MutationObserver((changes) => {
   for (const { target } of changes) if (target.getAttribute("aria-current") === "true") target.scrollIntoView({ block: "nearest" });

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Components;
 using Bunit;
 using ControlCenter.Dashboard.Escalations;
 using ControlCenter.Dashboard.Work;
@@ -11,11 +10,7 @@ namespace ControlCenter.Tests.Dashboard;
 
 public sealed class ComponentTests : BunitContext
 {
-    public ComponentTests()
-    {
-        JSInterop.Mode = JSRuntimeMode.Loose;
-        SetRendererInfo(new RendererInfo("Server", isInteractive: true));
-    }
+    public ComponentTests() => JSInterop.Mode = JSRuntimeMode.Loose;
 
     [Fact]
     public void An_approval_is_given_with_its_comment_and_the_hash_on_the_screen()
@@ -45,13 +40,6 @@ public sealed class ComponentTests : BunitContext
     [Fact]
     public void Nothing_can_be_pressed_while_a_decision_is_on_its_way() =>
         Render<DecisionForm>(p => p.Add(f => f.Escalation, Escalation(1)).Add(f => f.Busy, true)).FindAll(".approve:not([disabled]), .deny:not([disabled])").ShouldBeEmpty();
-
-    [Fact]
-    public void Nothing_can_be_typed_or_pressed_before_the_circuit_is_up()
-    {
-        SetRendererInfo(new RendererInfo("Static", isInteractive: false));
-        Render<DecisionForm>(p => p.Add(f => f.Escalation, Escalation(1))).FindAll("textarea:not([disabled]), button:not([disabled])").ShouldBeEmpty();
-    }
 
     [Fact]
     public void An_action_that_does_not_have_the_hash_that_it_was_given_is_shown_as_such()

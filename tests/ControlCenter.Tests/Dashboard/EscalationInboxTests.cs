@@ -55,6 +55,23 @@ public sealed class EscalationInboxTests
     }
 
     [Fact]
+    public void What_was_decided_here_does_not_come_back_while_the_address_still_names_it()
+    {
+        _inbox.Show([Escalation(1)], Escalation(1), named: true);
+        _inbox.MoveOn().ShouldBeNull();
+
+        // A list that was asked for before the decision, and one that was asked for after it.
+        _inbox.Show([], Escalation(1, state: EscalationState.Approved), named: true);
+        _inbox.Items.ShouldBeEmpty();
+        _inbox.Wanted(Id(1)).ShouldBeNull();
+        _inbox.Show([], null, named: true);
+        _inbox.IsMissing.ShouldBeFalse();
+
+        _inbox.Wanted(null).ShouldBeNull();
+        _inbox.Wanted(Id(1)).ShouldBe(Id(1), "the address has been elsewhere and names it again");
+    }
+
+    [Fact]
     public void Steps_stay_within_the_list()
     {
         _inbox.Neighbour(1).ShouldBeNull();

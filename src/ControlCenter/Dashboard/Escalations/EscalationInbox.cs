@@ -9,6 +9,8 @@ namespace ControlCenter.Dashboard.Escalations;
 /// </remarks>
 internal sealed class EscalationInbox
 {
+    private Guid? _left;
+
     /// <summary>What is listed, in order; with the chosen one at its old place when it has left the list meanwhile.</summary>
     public IReadOnlyList<EscalationView> Items { get; private set; } = [];
 
@@ -19,7 +21,12 @@ internal sealed class EscalationInbox
     public bool IsMissing { get; private set; }
 
     /// <summary>Which one is to be chosen from a fresh list: the one that the address names, or the one that was chosen.</summary>
-    public Guid? Wanted(Guid? named) => named ?? Selected?.EscalationId;
+    /// <remarks>The address goes on naming what was decided here for a moment: until it has moved on too, that one is not wanted.</remarks>
+    public Guid? Wanted(Guid? named)
+    {
+        _left = named == _left ? _left : null;
+        return _left is null && named is not null ? named : Selected?.EscalationId;
+    }
 
     /// <summary>Takes in a fresh list.</summary>
     /// <param name="items">What is listed now.</param>
@@ -27,7 +34,9 @@ internal sealed class EscalationInbox
     /// <param name="named">Whether the address names it.</param>
     public void Show(IReadOnlyList<EscalationView> items, EscalationView? wanted, bool named)
     {
-        IsMissing = named && wanted is null;
+        // This list may have been asked for before the decision was made.
+        wanted = wanted?.EscalationId == _left ? Selected : wanted;
+        IsMissing = named && wanted is null && _left is null;
         if (wanted is not null && IndexIn(items, wanted) < 0)
         {
             var place = Math.Clamp(IndexIn(Items, wanted), 0, items.Count);
@@ -39,7 +48,7 @@ internal sealed class EscalationInbox
     }
 
     /// <summary>Forgets what is chosen: another list is opened.</summary>
-    public void Leave() => (Items, Selected, IsMissing) = ([], null, false);
+    public void Leave() => (Items, Selected, IsMissing, _left) = ([], null, false, null);
 
     /// <summary>The one a step away from the chosen, staying at the ends.</summary>
     public EscalationView? Neighbour(int step) =>
@@ -49,7 +58,8 @@ internal sealed class EscalationInbox
     public EscalationView? MoveOn()
     {
         var next = Other(Neighbour(1)) ?? Other(Neighbour(-1));
-        Items = [.. Items.Where(e => e.EscalationId != Selected?.EscalationId)];
+        _left = Selected?.EscalationId;
+        Items = [.. Items.Where(e => e.EscalationId != _left)];
         return Selected = next;
     }
 
