@@ -7,6 +7,7 @@ using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Limits;
+using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Work;
 using Microsoft.EntityFrameworkCore;
@@ -89,6 +90,23 @@ public static class RuntimeServices
         services.AddService<EscalateExhaustedTasks>();
 
         services.AddSingleton<KeptRateLimits>();
+
+        services.TryAddSingleton(new GatewayOptions());
+        services.AddSingleton<ModelCatalogue>();
+        services.AddSingleton<Upstream>();
+        services.AddSingleton<Breakers>();
+        services.AddSingleton<ChooseModules>();
+        services.AddSingleton<MeterCalls>();
+        services.AddSingleton<CallModel>();
+        services.AddService<RecordDecisions>();
+        services.AddSingleton<LoadCatalogue>();
+        services.AddSingleton<ChangeCatalogue>();
+        services.AddSingleton<CatalogueQueries>();
+        services.AddSingleton<DecisionQueries>();
+        services.AddSingleton<BreakerQueries>();
+        services.AddSingleton<ResetBreaker>();
+        services.AddService<KeepBreakers>();
+        services.AddService<FollowModels>();
 
         services.AddSingleton<HealthRegistry>();
         services.AddService<ProbeHealth>();

@@ -24,6 +24,7 @@ public sealed partial class ArrowsTests
         [("Escalations", "Work")] = "asking under a lease parks its task in the same transaction",
         [("Governance", "Access")] = "a change of admission is audited in the same transaction",
         [("Health", "Governance")] = "admission is part of health",
+        [("Models", "Access")] = "a change of what can be called is audited in the same transaction",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
 
@@ -35,6 +36,7 @@ public sealed partial class ArrowsTests
         ["escalations"] = "Escalations", ["decisions"] = "Escalations",
         ["actors"] = "Access", ["api_keys"] = "Access", ["audit_entries"] = "Access", ["sign_in_links"] = "Access",
         ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
+        ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models",
     };
 
     [Fact]
