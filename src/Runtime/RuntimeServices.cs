@@ -59,6 +59,17 @@ public static class RuntimeServices
         services.AddSingleton<ChangeAdmission>();
         services.AddService<FollowAdmission>();
 
+        services.TryAddSingleton(ReservationAge.Default);
+        services.AddSingleton<BudgetQueries>();
+        services.AddSingleton<CreateBudget>();
+        services.AddSingleton<ChangeBudget>();
+        services.AddSingleton<DeleteBudget>();
+        services.AddSingleton<OverrideBudget>();
+        services.AddSingleton<BudgetBreaches>();
+        services.AddSingleton<BudgetLedger>();
+        services.AddSingleton<ReserveSpend>();
+        services.AddSingleton<SettleCall>();
+
         services.AddService<CreateTicket>();
         services.AddSingleton<EditTicket>();
         services.AddSingleton<TicketQueries>();

@@ -55,6 +55,7 @@ internal static class BusPipeline
         routes.MapEscalations();
         routes.MapEvents();
         routes.MapGovernance();
+        routes.MapBudgets();
         routes.MapActors();
         app.MapHealth();
         app.MapSignIn();

@@ -67,6 +67,9 @@ public enum Permission
     /// <summary>Change what the host admits.</summary>
     ChangeAdmission,
 
+    /// <summary>Set, change and raise budgets.</summary>
+    ChangeBudgets,
+
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
 }

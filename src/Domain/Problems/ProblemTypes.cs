@@ -11,6 +11,7 @@ public static class ProblemTypes
     public const string ReservedKind = "reserved_kind";
     public const string CyclicDependency = "cyclic_dependency";
     public const string Unauthenticated = "unauthenticated";
+    public const string BudgetExhausted = "budget_exhausted";
     public const string Forbidden = "forbidden";
     public const string NotFound = "not_found";
     public const string MethodNotAllowed = "method_not_allowed";
@@ -38,6 +39,7 @@ public static class ProblemTypes
         [ReservedKind] = (400, "This kind of event is the host's own"),
         [CyclicDependency] = (400, "Tasks would wait for each other"),
         [Unauthenticated] = (401, "No valid key was given"),
+        [BudgetExhausted] = (402, "A budget is used up"),
         [Forbidden] = (403, "This caller may not do that"),
         [NotFound] = (404, "There is no such thing"),
         [MethodNotAllowed] = (405, "That cannot be done here"),

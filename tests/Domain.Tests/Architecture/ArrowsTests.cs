@@ -34,7 +34,10 @@ public sealed partial class ArrowsTests
         ["agents"] = "Agents", ["interventions"] = "Agents",
         ["escalations"] = "Escalations", ["decisions"] = "Escalations",
         ["actors"] = "Access", ["api_keys"] = "Access", ["audit_entries"] = "Access", ["sign_in_links"] = "Access",
-        ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
+        ["idempotency_keys"] = "Commands", ["admission"] = "Governance",
+        ["budgets"] = "Governance", ["budget_changes"] = "Governance", ["budget_periods"] = "Governance", ["budget_spending"] = "Governance",
+        ["budget_overrides"] = "Governance", ["budget_reservations"] = "Governance", ["budget_breaches"] = "Governance", ["budget_breach_tasks"] = "Governance",
+        ["rate_limits"] = "Limits",
     };
 
     [Fact]
