@@ -34,6 +34,8 @@ public sealed partial class ArrowsTests
         ["agents"] = "Agents", ["interventions"] = "Agents",
         ["escalations"] = "Escalations", ["decisions"] = "Escalations",
         ["actors"] = "Access", ["api_keys"] = "Access", ["audit_entries"] = "Access", ["sign_in_links"] = "Access",
+        ["cost_events"] = "Costs", ["cost_event_ids"] = "Costs", ["cost_rollup_queue"] = "Costs", ["cost_rollups"] = "Costs", ["cost_rollup_proofs"] = "Costs",
+        ["currency_rates"] = "Costs", ["invoices"] = "Costs", ["invoice_lines"] = "Costs",
         ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
     };
 
