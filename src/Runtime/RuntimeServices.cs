@@ -1,6 +1,7 @@
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Agents;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Governance;
@@ -98,6 +99,10 @@ public static class RuntimeServices
         services.AddSingleton<DecideEscalation>();
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
+
+        services.TryAddSingleton(new CostEnvironment("LOC"));
+        services.AddSingleton<RecordCosts>();
+        services.AddSingleton<AttributeCall>();
 
         services.AddSingleton<KeptRateLimits>();
 

@@ -103,6 +103,71 @@ public sealed class SpendTests(HostFixture fixture) : BusTests(fixture)
         ((long)(await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["budget"]!["unknown_cost_events"]!).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Sixteen_costs_of_sixty_cents_at_once_on_a_budget_of_one_dollar_are_all_kept_and_make_one_incident()
+    {
+        var budget = await BudgetAsync(hard: 1);
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Settle.ExecuteAsync(null, Cost(Who, 0.6m), Stop)));
+
+        (await CountersAsync(budget)).ShouldBe((9.6m, 0, 16));
+        (await Host.SqlAsync<long>($"select count(*) from budget_breaches where budget_id = '{budget}'", Stop)).ShouldBe(1);
+        (await Host.SqlAsync<long>($"select count(*) from events where kind = 'budget.exhausted' and subject_id = '{budget}'", Stop)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_soft_limit_is_told_once_a_period_and_stops_nothing()
+    {
+        var budget = await BudgetAsync(hard: 10, soft: 1);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Settle.ExecuteAsync(null, Cost(Who, 0.6m), Stop)));
+
+        (await Host.SqlAsync<long>($"select count(*) from events where kind = 'budget.soft_limit' and subject_id = '{budget}'", Stop)).ShouldBe(1);
+        (await Host.SqlAsync<long>($"select count(*) from events where kind = 'alert.raised' and subject_id = '{budget}'", Stop)).ShouldBe(1);
+        (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["budget"]!["state"]!.ToString().ShouldBe("over_soft_limit");
+        await Reserve.ExecuteAsync(Who, "m", "p", new Money(1, "USD"), Stop);
+    }
+
+    [Fact]
+    public async Task The_same_settlement_again_changes_nothing()
+    {
+        var budget = await BudgetAsync(hard: 1);
+        var reservation = await Reserve.ExecuteAsync(Who, "m", "p", new Money(0.5m, "USD"), Stop);
+        var cost = Cost(Who, 0.3m);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Settle.ExecuteAsync(reservation.Id, cost, Stop)));
+        (await CountersAsync(budget)).ShouldBe((0.3m, 0, 1));
+    }
+
+    [Fact]
+    public async Task A_cost_of_yesterday_is_yesterdays_and_opens_nothing_today()
+    {
+        var budget = await BudgetAsync(hard: 1);
+        await Settle.ExecuteAsync(null, Cost(Who, 5) with { At = DateTimeOffset.UtcNow.AddDays(-1) }, Stop);
+        (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["budget"]!["state"]!.ToString().ShouldBe("within_limits");
+        await Reserve.ExecuteAsync(Who, "m", "p", new Money(1, "USD"), Stop);
+    }
+
+    [Fact]
+    public async Task Sub_cent_amounts_add_up_exactly()
+    {
+        var budget = await BudgetAsync(hard: 1);
+        await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => Settle.ExecuteAsync(null, Cost(Who, 0.000000000001m), Stop)));
+        (await CountersAsync(budget)).Spent.ShouldBe(0.00000000003m);
+    }
+
+    [Fact]
+    public async Task A_cost_in_another_currency_counts_by_the_rate_of_its_day_and_without_one_as_unknown()
+    {
+        var budget = await BudgetAsync(hard: 100);
+        await Host.SqlAsync<int>(
+            $"with r as (insert into currency_rates (currency, quote, effective_on, rate, source, recorded_by) values ('EUR', 'USD', '2020-01-01', 1.25, 'test', '{Actor.FounderId}'), ('USD', 'JPY', '2020-01-01', 100, 'test', '{Actor.FounderId}') returning 1) select count(*)::int from r",
+            Stop);
+        await Settle.ExecuteAsync(null, Cost(Who, 2) with { Currency = "EUR" }, Stop);
+        await Settle.ExecuteAsync(null, Cost(Who, 300) with { Currency = "JPY" }, Stop);
+        await Settle.ExecuteAsync(null, Cost(Who, 7) with { Currency = "CHF" }, Stop);
+        var seen = (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["budget"]!;
+        ((decimal)seen["spent"]!).ShouldBe(5.5m);
+        ((long)seen["unknown_cost_events"]!).ShouldBe(1);
+    }
+
     private async Task<bool> TrySpendAsync(Money worst)
     {
         try
