@@ -1,6 +1,7 @@
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Agents;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Governance;
@@ -60,6 +61,18 @@ public static class RuntimeServices
         services.AddSingleton<ChangeAdmission>();
         services.AddService<FollowAdmission>();
 
+        services.TryAddSingleton(ReservationAge.Default);
+        services.AddSingleton<BudgetQueries>();
+        services.AddSingleton<CreateBudget>();
+        services.AddSingleton<ChangeBudget>();
+        services.AddSingleton<DeleteBudget>();
+        services.AddSingleton<OverrideBudget>();
+        services.AddSingleton<BudgetBreaches>();
+        services.AddSingleton<BudgetLedger>();
+        services.AddSingleton<ReserveSpend>();
+        services.AddSingleton<SettleCall>();
+        services.AddSingleton<ReleaseSpend>();
+
         services.AddService<CreateTicket>();
         services.AddSingleton<EditTicket>();
         services.AddSingleton<TicketQueries>();
@@ -88,6 +101,10 @@ public static class RuntimeServices
         services.AddSingleton<DecideEscalation>();
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
+
+        services.TryAddSingleton(new CostEnvironment("LOC"));
+        services.AddSingleton<RecordCosts>();
+        services.AddSingleton<AttributeCall>();
 
         services.AddSingleton<KeptRateLimits>();
 

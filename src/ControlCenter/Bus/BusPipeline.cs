@@ -58,6 +58,7 @@ internal static class BusPipeline
         routes.MapEscalations();
         routes.MapEvents();
         routes.MapGovernance();
+        routes.MapBudgets();
         routes.MapActors();
         routes.MapModels();
         app.MapGateway();

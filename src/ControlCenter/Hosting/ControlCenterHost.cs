@@ -2,6 +2,7 @@ using ControlCenter.Access;
 using ControlCenter.Bus;
 using ControlCenter.Dashboard;
 using ControlCenter.Runtime;
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Models;
@@ -81,6 +82,7 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(new DataFolder(settings.Home));
         builder.Services.AddSingleton(settings.EventRetention);
         builder.Services.AddSingleton(settings.Gateway);
+        builder.Services.AddSingleton(new CostEnvironment(settings.Environment));
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddBus();

@@ -73,6 +73,9 @@ public enum Permission
     /// <summary>Say which models there are and what they cost, and reset their breakers.</summary>
     ManageModels,
 
+    /// <summary>Set, change and raise budgets.</summary>
+    ChangeBudgets,
+
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
 }

@@ -11,6 +11,7 @@ public static class ProblemTypes
     public const string ReservedKind = "reserved_kind";
     public const string CyclicDependency = "cyclic_dependency";
     public const string Unauthenticated = "unauthenticated";
+    public const string BudgetExhausted = "budget_exhausted";
     public const string Forbidden = "forbidden";
     public const string NotFound = "not_found";
     public const string MethodNotAllowed = "method_not_allowed";
@@ -44,6 +45,7 @@ public static class ProblemTypes
         [CyclicDependency] = (400, "Tasks would wait for each other"),
         [UnpricedModule] = (400, "The model has no price"),
         [Unauthenticated] = (401, "No valid key was given"),
+        [BudgetExhausted] = (402, "A budget is used up"),
         [Forbidden] = (403, "This caller may not do that"),
         [NotFound] = (404, "There is no such thing"),
         [UnknownModel] = (404, "There is no such model"),

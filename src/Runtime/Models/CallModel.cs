@@ -30,14 +30,14 @@ public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers 
     {
         caller.Require(Permission.CallModels);
         var request = ModelRequest.Read(call.Body);
-        var under = new CallUnderWay(Uuid7.New(time), caller, call, request, await MeterCalls.AttributeAsync(caller, call, cancellationToken), time);
+        var under = new CallUnderWay(Uuid7.New(time), caller, call, request, await meter.AttributeAsync(caller, call, cancellationToken), time);
         try
         {
             return await RouteAsync(under, choose.Execute(under), cancellationToken);
         }
         catch (DomainException refused)
         {
-            meter.Refused(under, refused);
+            await meter.RefusedAsync(under, refused);
             throw;
         }
     }
@@ -96,7 +96,7 @@ public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers 
         {
             under.Fallbacks += under.Module is null ? 0 : 1;
             (under.Module, under.Price, under.Status) = (candidate.Module, candidate.Price, null);
-            await MeterCalls.ReserveAsync(under, cancellationToken);
+            await meter.ReserveAsync(under, cancellationToken);
             for (var tries = 1; ; tries++)
             {
                 var startedAt = time.GetTimestamp();

@@ -54,6 +54,11 @@ internal sealed class CallUnderWay(Guid id, Caller caller, ModelCall call, Model
 
     public int? Status { get; set; }
 
+    /// <summary>Whether an attempt broke off after it may have been begun: its provider may charge for it.</summary>
+    public bool MayHaveRun { get; set; }
+
+    public bool IsSettled { get; set; }
+
     public int? FirstByteMs { get; private set; }
 
     public TimeSpan Elapsed => time.GetElapsedTime(_startedAt);
@@ -100,13 +105,13 @@ internal sealed class CallUnderWay(Guid id, Caller caller, ModelCall call, Model
 
         if (read is null)
         {
-            // A provider that refused has charged nothing. One that was cut off before it said anything may have: nobody knows.
-            return (default, end is CallEnd.Failed or CallEnd.Throttled && Status is not null ? nothing : PricedUsage.Unknown);
+            // A provider that refused, or was never reached, has charged nothing. One that was cut off may have: nobody knows.
+            return (default, end is CallEnd.Failed or CallEnd.Throttled && !MayHaveRun ? nothing : PricedUsage.Unknown);
         }
 
         if (read is { IsComplete: true, Usage: { Input: not null, Output: not null } counted })
         {
-            return (counted, Pricing.Of(Price, counted, took, isEstimate: false));
+            return (counted, Pricing.Of(Price, counted, took, isEstimate: MayHaveRun));
         }
 
         // Only a stream has been seen to write; a whole answer that does not tell its usage leaves nothing to estimate by.

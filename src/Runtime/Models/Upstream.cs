@@ -82,14 +82,20 @@ public sealed class Upstream(TimeProvider time) : IDisposable
                 return (answer, null);
             }
 
+            under.MayHaveRun = true;
             return (null, new Failure(FailureKind.Error, null, null, null));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
+            under.MayHaveRun = true;
             return (null, new Failure(FailureKind.Timeout, null, null, null));
         }
         catch (Exception fault) when (fault is HttpRequestException or IOException && !cancellationToken.IsCancellationRequested)
         {
+            under.MayHaveRun |= fault is not HttpRequestException
+            {
+                HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
+            };
             return (null, new Failure(FailureKind.Error, null, null, null));
         }
         finally

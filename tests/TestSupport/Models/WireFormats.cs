@@ -100,7 +100,7 @@ internal class MessagesFormat : WireFormat
         ["type"] = "message",
         ["role"] = "assistant",
         ["model"] = model,
-        ["content"] = content is null ? [] : [content],
+        ["content"] = content is null ? new JsonArray() : new JsonArray(content),
         ["stop_reason"] = null,
         ["stop_sequence"] = null,
     };
@@ -239,7 +239,7 @@ internal sealed class ResponsesFormat : WireFormat
             ["id"] = "msg_1",
             ["status"] = complete ? "completed" : "in_progress",
             ["role"] = "assistant",
-            ["content"] = complete ? [Part(Said)] : [],
+            ["content"] = complete ? new JsonArray(Part(Said)) : new JsonArray(),
         }
         : new JsonObject
         {
