@@ -15,33 +15,32 @@ internal static class GatewayBody
         var largestMiB = http.RequestServices.GetRequiredService<GatewayOptions>().LargestBodyMiB;
         var largest = largestMiB * MiB;
         var length = http.Request.ContentLength;
-        var tooLarge = new DomainException(ProblemTypes.PayloadTooLarge, $"A request to a model is at the most {largestMiB} MiB (CC_GATEWAY_BODY_MIB).");
-        if (length > largest)
-        {
-            throw tooLarge;
-        }
 
-        http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = largest + 1L;
-        var body = new ArrayBufferWriter<byte>((int)Math.Max(4096, length ?? 4096));
+        // A caller that is still sending when it is refused would see a broken connection, and not why. Beyond this it is cut.
+        http.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = 2L * largest;
+        var body = new ArrayBufferWriter<byte>((int)Math.Clamp(length ?? 0, 4096, largest));
+        var tooLarge = length > largest;
         var reader = http.Request.BodyReader;
         while (true)
         {
             var read = await reader.ReadAsync(http.RequestAborted);
-            foreach (var part in read.Buffer)
+            tooLarge |= body.WrittenCount + read.Buffer.Length > largest;
+            if (!tooLarge)
             {
-                body.Write(part.Span);
+                foreach (var part in read.Buffer)
+                {
+                    body.Write(part.Span);
+                }
             }
 
             reader.AdvanceTo(read.Buffer.End);
-            if (body.WrittenCount > largest)
-            {
-                throw tooLarge;
-            }
-
             if (read.IsCompleted)
             {
-                return body.WrittenMemory;
+                return tooLarge ? throw TooLarge(largestMiB) : body.WrittenMemory;
             }
         }
     }
+
+    /// <summary>The refusal.</summary>
+    public static DomainException TooLarge(int largestMiB) => new(ProblemTypes.PayloadTooLarge, $"A request to a model is at the most {largestMiB} MiB (CC_GATEWAY_BODY_MIB).");
 }

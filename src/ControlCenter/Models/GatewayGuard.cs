@@ -3,11 +3,12 @@ using ControlCenter.Bus;
 using ControlCenter.Domain.Models;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Access;
+using ControlCenter.Runtime.Models;
 
 namespace ControlCenter.Models;
 
 /// <summary>What every request to the gateway passes: who asks, and, for whatever goes wrong, an answer in the caller's dialect.</summary>
-internal sealed partial class GatewayGuard(CallerDirectory directory, RefusedAttempts refused, ILogger<GatewayGuard> logger)
+internal sealed partial class GatewayGuard(CallerDirectory directory, RefusedAttempts refused, GatewayOptions options, ILogger<GatewayGuard> logger)
 {
     private const string Bearer = "Bearer ";
     private const int LongestKey = 512;
@@ -30,9 +31,9 @@ internal sealed partial class GatewayGuard(CallerDirectory directory, RefusedAtt
             await GatewayErrors.WriteAsync(http, dialect, problem);
             await AuditAsync(http, problem);
         }
-        catch (BadHttpRequestException)
+        catch (BadHttpRequestException fault)
         {
-            await GatewayErrors.WriteAsync(http, dialect, new DomainException(ProblemTypes.MalformedJson, "The request could not be read to its end."));
+            await GatewayErrors.WriteAsync(http, dialect, fault.StatusCode == StatusCodes.Status413PayloadTooLarge ? GatewayBody.TooLarge(options.LargestBodyMiB) : new DomainException(ProblemTypes.MalformedJson, "The request could not be read to its end."));
         }
         catch (Exception fault) when (ProblemResponses.IsDatabaseAway(fault))
         {

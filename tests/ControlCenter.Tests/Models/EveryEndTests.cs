@@ -51,6 +51,7 @@ public sealed class EveryEndTests(GatewayFixture gateway) : IClassFixture<Gatewa
         using (var answer = await gateway.AskAsync(path, module.Id, stream, Stop))
         {
             ((int)answer.StatusCode).ShouldBe(status);
+            gateway.Provider.LetOneThrough(module.Upstream);
             await ReadToItsEndAsync(answer);
         }
 

@@ -122,7 +122,7 @@ public sealed class StandInProvider : IAsyncDisposable
             return;
         }
 
-        Enum.TryParse<Behaviour>(model.Split('-')[0], ignoreCase: true, out var behaviour);
+        var behaviour = Enum.TryParse<Behaviour>(model.Split('-')[0], ignoreCase: true, out var named) ? named : Behaviour.Answer;
         await BehaveAsync(http, wire, behaviour, model, times, request);
     }
 
@@ -204,6 +204,8 @@ public sealed class StandInProvider : IAsyncDisposable
                 await http.Response.Body.FlushAsync();
                 if (behaviour == Behaviour.CutOff)
                 {
+                    // A reset throws away what the other side has not read yet: whoever tests it says when it has.
+                    await Pieces(model).WaitAsync(http.RequestAborted);
                     http.Abort();
                 }
                 else
