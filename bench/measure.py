@@ -79,6 +79,7 @@ update work set state = 'done' where id = :id;"""
     count, lost, p50, p99 = load("stream", 200, 6, 100, *OURS).split()
     figure("SSE, 200 subscribers × 100 events/s", f"{int(count):,} delivered, {lost} lost, p50 {p50} ms, p99 {p99} ms", "none lost, p99 ≤ 50 ms", lost == "0" and float(p99) <= 50)
     fan_out()
+    gateway()
     p50, p95 = browser("dom", 10, 50).communicate()[0].split()
     figure("write → visible in the browser's DOM at 50 events/s", f"p50 {p50} ms, p95 {p95} ms", "p95 ≤ 250 ms", float(p95) <= 250)
     plan_ready(100_000)

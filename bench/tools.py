@@ -1,5 +1,5 @@
 """What bench/measure.py measures with: a host of its own, loads for it and for its ceilings, ratios of interleaved rounds."""
-import os, pathlib, re, shutil, signal, statistics, subprocess, sys, tempfile, time, urllib.request
+import json, os, pathlib, re, shutil, signal, statistics, subprocess, sys, tempfile, time, urllib.request
 
 TOP, ROUNDS = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 HOME = pathlib.Path(tempfile.mkdtemp(prefix="cc-bench-"))
@@ -149,3 +149,38 @@ def timed(path, times=40):
 
 def browser(*arguments):
     return subprocess.Popen([TOP / "artifacts/bench-browser/ControlCenter.BrowserLoad", URL, KEY, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+class Provider:
+    """A provider of models on a port of its own, that says so many pieces so many ms apart, and the gateway's catalogue that leads to it."""
+    def __init__(self, port, pieces, pace):
+        self.arguments, self.url = [port, pieces, pace], f"http://127.0.0.1:{port}"
+
+    def __enter__(self):
+        self.process = subprocess.Popen([TOP / "artifacts/bench-load/ControlCenter.Load", self.url, KEY, "provider", *map(str, self.arguments)], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "listening\n"
+        body = {"providers": [{"id": "bench", "endpoint": self.url, "dialect": "anthropic"}], "modules": [{"id": "bench", "provider": "bench", "upstream_model": "bench"}],
+            "prices": [{"module": "bench", "effective_from": "2020-01-01T00:00:00Z", "currency": "USD", "input": 1, "output": 2}]}
+        urllib.request.urlopen(urllib.request.Request(URL + "/api/v1/catalogue", json.dumps(body).encode(), {"Authorization": "Bearer " + KEY, "Content-Type": "application/json"})).read()
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def models(url, streams=50):
+    """Answers/s, and p50 and p99 in ms of the first byte and of the whole answer."""
+    return list(map(float, load("models", streams, SECONDS, url=url).split()))
+
+
+def gateway():
+    """The gateway beside its provider called directly: what it adds at a pace that leaves the machine time, and how many it passes on when there is no pace."""
+    with Provider(7521, 10, 20) as paced:
+        models(URL), models(paced.url)  # the just-in-time compiler's turn
+        rounds = [[ours - direct for ours, direct in zip(models(URL), models(paced.url))] for _ in range(ROUNDS)]
+        added = [statistics.median(r[i] for r in rounds) for i in range(1, 5)]
+        for name, reach, spent in (("first byte, p50", 5, added[0]), ("whole answer, p50", 2, added[2]), ("whole answer, p99", 15, added[3])):
+            figure(f"gateway, 50 streams at once: added to the {name}", f"{spent:.1f} ms", f"≤ {reach} ms", spent <= reach)
+    with Provider(7522, 10, 0) as unpaced:
+        ratio("gateway, 50 connections, streamed answers/s · its provider called directly", 0.4, lambda: models(URL)[0], lambda: models(unpaced.url)[0])

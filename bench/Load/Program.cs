@@ -9,6 +9,8 @@ using ControlCenter.Load;
 // Load URL KEY plan COUNT                       plans so many ready tasks
 // Load URL KEY stream SUBSCRIBERS SECONDS RATE SUBSCRIBE-PATH PUBLISH-PATH [KEY…]
 //                                               messages to so many streams, spread over the keys; prints deliveries, losses, p50 and p99
+// Load URL KEY models STREAMS SECONDS            streamed messages on so many connections; prints answers/s, p50 and p99 of the first byte and of the whole
+// Load URL KEY provider PORT PIECES PACE         serves them: so many pieces, so many ms apart
 var address = new Uri(args[0]);
 var key = args[1];
 using var http = new HttpClient { BaseAddress = new Uri(address, "/api/v1/") };
@@ -18,6 +20,13 @@ switch (args[2])
 {
     case "plan":
         await PlanAsync(int.Parse(args[3], CultureInfo.InvariantCulture));
+        break;
+    case "provider":
+        await new PacedProvider(
+            int.Parse(args[3], CultureInfo.InvariantCulture), int.Parse(args[4], CultureInfo.InvariantCulture), TimeSpan.FromMilliseconds(int.Parse(args[5], CultureInfo.InvariantCulture))).RunAsync();
+        break;
+    case "models":
+        Console.WriteLine(await new ModelLoad(address, key).RunAsync(int.Parse(args[3], CultureInfo.InvariantCulture), TimeSpan.FromSeconds(int.Parse(args[4], CultureInfo.InvariantCulture))));
         break;
     case "claims":
         await ClaimsAsync(int.Parse(args[3], CultureInfo.InvariantCulture), TimeSpan.FromSeconds(int.Parse(args[4], CultureInfo.InvariantCulture)));

@@ -1,12 +1,14 @@
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Agents;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Limits;
+using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Work;
 using Microsoft.EntityFrameworkCore;
@@ -59,6 +61,18 @@ public static class RuntimeServices
         services.AddSingleton<ChangeAdmission>();
         services.AddService<FollowAdmission>();
 
+        services.TryAddSingleton(ReservationAge.Default);
+        services.AddSingleton<BudgetQueries>();
+        services.AddSingleton<CreateBudget>();
+        services.AddSingleton<ChangeBudget>();
+        services.AddSingleton<DeleteBudget>();
+        services.AddSingleton<OverrideBudget>();
+        services.AddSingleton<BudgetBreaches>();
+        services.AddSingleton<BudgetLedger>();
+        services.AddSingleton<ReserveSpend>();
+        services.AddSingleton<SettleCall>();
+        services.AddSingleton<ReleaseSpend>();
+
         services.AddService<CreateTicket>();
         services.AddSingleton<EditTicket>();
         services.AddSingleton<TicketQueries>();
@@ -88,7 +102,28 @@ public static class RuntimeServices
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
 
+        services.TryAddSingleton(new CostEnvironment("LOC"));
+        services.AddSingleton<RecordCosts>();
+        services.AddSingleton<AttributeCall>();
+
         services.AddSingleton<KeptRateLimits>();
+
+        services.TryAddSingleton(new GatewayOptions());
+        services.AddSingleton<ModelCatalogue>();
+        services.AddSingleton<Upstream>();
+        services.AddSingleton<Breakers>();
+        services.AddSingleton<ChooseModules>();
+        services.AddSingleton<MeterCalls>();
+        services.AddSingleton<CallModel>();
+        services.AddService<RecordDecisions>();
+        services.AddSingleton<LoadCatalogue>();
+        services.AddSingleton<ChangeCatalogue>();
+        services.AddSingleton<CatalogueQueries>();
+        services.AddSingleton<DecisionQueries>();
+        services.AddSingleton<BreakerQueries>();
+        services.AddSingleton<ResetBreaker>();
+        services.AddService<KeepBreakers>();
+        services.AddService<FollowModels>();
 
         services.AddSingleton<HealthRegistry>();
         services.AddService<ProbeHealth>();

@@ -5,6 +5,7 @@ using ControlCenter.Escalations;
 using ControlCenter.Events;
 using ControlCenter.Governance;
 using ControlCenter.Health;
+using ControlCenter.Models;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Work;
@@ -22,6 +23,7 @@ internal static class BusPipeline
         services.AddSingleton<RateLimiting>();
         services.AddService<TellOfViolations>();
         services.AddSingleton<StreamRegistry>();
+        services.AddSingleton<GatewayGuard>();
         services.AddSingleton<MetricsPage>();
         services.AddHostedService(provider => provider.GetRequiredService<MetricsPage>());
         services.AddOpenApi("v1", OpenApiDescription.Configure);
@@ -43,6 +45,7 @@ internal static class BusPipeline
             });
             bus.UseMiddleware<CountRefusals>();
         });
+        app.AnswerModelClients();
         app.UseWhen(IsForPeople, pages => pages.UseStatusCodePagesWithReExecute("/not-found"));
         app.UseRouting();
         app.UseAuthentication();
@@ -55,7 +58,10 @@ internal static class BusPipeline
         routes.MapEscalations();
         routes.MapEvents();
         routes.MapGovernance();
+        routes.MapBudgets();
         routes.MapActors();
+        routes.MapModels();
+        app.MapGateway();
         app.MapHealth();
         app.MapSignIn();
         app.MapHub<FeedHub>("/hubs/feed");

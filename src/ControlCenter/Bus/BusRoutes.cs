@@ -46,6 +46,17 @@ internal static class BusRoutes
                 http, StatusCodes.Status200OK, async (command, call) => new Outcome<TResult>(await execute(command, call), null))))
             .Accepts(typeof(TRequest), "application/json").Produces<TResult>().ProducesProblem(400).ProducesProblem(401).ProducesProblem(403);
 
+    /// <summary>Puts a command that ends something behind <c>DELETE</c>. The answer is 204.</summary>
+    public static RouteHandlerBuilder MapRemoval<TCommand>(this IEndpointRouteBuilder routes, string path, Func<TCommand, CommandCall<NoBody>, Task> execute)
+        where TCommand : notnull =>
+        routes.MapDelete(path, (Delegate)((HttpContext http) => RunAsync<TCommand, NoBody, NoBody>(
+                http, StatusCodes.Status204NoContent, async (command, call) =>
+                {
+                    await execute(command, call);
+                    return new Outcome<NoBody>(null, null);
+                })))
+            .Produces(StatusCodes.Status204NoContent).ProducesProblem(401).ProducesProblem(403).ProducesProblem(404);
+
     /// <summary>Puts a query behind <c>GET</c>. No result is a 404.</summary>
     public static RouteHandlerBuilder MapQuery<TQueries, TResult>(
         this IEndpointRouteBuilder routes, string path, string subject, Func<TQueries, HttpContext, Task<TResult?>> find)

@@ -101,7 +101,8 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
         await JsonSerializer.SerializeAsync(http.Response.Body, document, WireJson.Options, http.RequestAborted);
     }
 
-    private static bool IsDatabaseAway(Exception fault) =>
+    /// <summary>Whether a fault means that the database is away for a moment.</summary>
+    public static bool IsDatabaseAway(Exception fault) =>
         fault is NpgsqlException { IsTransient: true } or PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" }
         || fault is NpgsqlException { InnerException: System.Net.Sockets.SocketException or IOException or TimeoutException };
 

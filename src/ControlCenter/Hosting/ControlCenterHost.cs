@@ -2,8 +2,10 @@ using ControlCenter.Access;
 using ControlCenter.Bus;
 using ControlCenter.Dashboard;
 using ControlCenter.Runtime;
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
+using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
 
@@ -41,6 +43,7 @@ internal static class ControlCenterHost
         var app = Build(settings, connectionString, time ?? TimeProvider.System);
         await app.Services.GetRequiredService<MigrateDatabase>().ExecuteAsync(cancellationToken);
         await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
+        await app.Services.GetRequiredService<LoadCatalogue>().ExecuteAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
 
         // Whoever reads from the feed's head must find one: the tail's first look comes before the host counts as ready.
@@ -78,6 +81,8 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(new DataFolder(settings.Home));
         builder.Services.AddSingleton(settings.EventRetention);
+        builder.Services.AddSingleton(settings.Gateway);
+        builder.Services.AddSingleton(new CostEnvironment(settings.Environment));
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddBus();

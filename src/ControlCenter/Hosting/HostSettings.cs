@@ -1,6 +1,7 @@
 using System.Globalization;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Models;
 using Npgsql;
 
 namespace ControlCenter.Hosting;
@@ -17,6 +18,9 @@ namespace ControlCenter.Hosting;
 internal sealed record HostSettings(
     string Home, Uri Listen, string? Database, string Environment, string? FounderKey, LogLevel LogLevel, bool JsonLog, EventRetention EventRetention)
 {
+    /// <summary>The model gateway's settings (<c>CC_MODELS</c>, <c>CC_GATEWAY_BODY_MIB</c>).</summary>
+    public GatewayOptions Gateway { get; init; } = new();
+
     private static readonly string[] Environments = ["PRD", "TST", "DEV", "LOC"];
 
     /// <summary>Reads and checks the settings.</summary>
@@ -33,7 +37,10 @@ internal sealed record HostSettings(
             FounderKeyOf(Value("CC_FOUNDER_KEY")),
             LogLevelOf(Value("CC_LOG") ?? "information"),
             OneOf("CC_LOG_FORMAT", Value("CC_LOG_FORMAT") ?? "text", ["text", "json"]) == "json",
-            EventRetentionOf(Value("CC_EVENT_RETENTION_DAYS")));
+            EventRetentionOf(Value("CC_EVENT_RETENTION_DAYS")))
+        {
+            Gateway = new GatewayOptions(Value("CC_MODELS") is { } path ? Path.GetFullPath(path) : null, BodyMiBOf(Value("CC_GATEWAY_BODY_MIB"))),
+        };
     }
 
     private static Uri ListenOf(string text) =>
@@ -71,6 +78,11 @@ internal sealed record HostSettings(
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var days) && days is >= EventRetention.LeastDays and <= EventRetention.MostDays
             ? new EventRetention(days)
             : throw new SettingException("CC_EVENT_RETENTION_DAYS", text, $"a whole number from {EventRetention.LeastDays} to {EventRetention.MostDays}, or nothing to keep events for ever");
+
+    private static int BodyMiBOf(string? text) =>
+        text is null ? GatewayOptions.DefaultBodyMiB
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var mebibytes) && mebibytes is > 0 and <= GatewayOptions.MostBodyMiB ? mebibytes
+        : throw new SettingException("CC_GATEWAY_BODY_MIB", text, $"a whole number from 1 to {GatewayOptions.MostBodyMiB}");
 
     private static LogLevel LogLevelOf(string text) =>
         Enum.TryParse<LogLevel>(text, ignoreCase: true, out var level) && !int.TryParse(text, out _)

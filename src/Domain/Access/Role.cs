@@ -67,6 +67,15 @@ public enum Permission
     /// <summary>Change what the host admits.</summary>
     ChangeAdmission,
 
+    /// <summary>Call models through the gateway.</summary>
+    CallModels,
+
+    /// <summary>Say which models there are and what they cost, and reset their breakers.</summary>
+    ManageModels,
+
+    /// <summary>Set, change and raise budgets.</summary>
+    ChangeBudgets,
+
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
 }
@@ -88,11 +97,12 @@ public static class PermissionMatrix
         [Role.SystemService] =
         [
             Permission.ReadAll, Permission.RegisterAgents, Permission.ActAsSelf, Permission.ActAsAnyAgent, Permission.CreateTickets, Permission.EditTickets,
-            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.Unthrottled,
+            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.CallModels, Permission.Unthrottled,
         ],
         [Role.AgentRuntime] =
         [
             Permission.ReadAll, Permission.ActAsSelf, Permission.CreateTickets, Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations,
+            Permission.CallModels,
         ],
         [Role.EmergencyOperator] =
         [

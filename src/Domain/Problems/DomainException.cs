@@ -21,6 +21,15 @@ public class DomainException(string code, string detail) : Exception(detail)
     public int? RetryAfterSeconds { get; init; }
 }
 
+/// <summary>A budget does not allow that (402).</summary>
+/// <param name="budget">Which one.</param>
+/// <param name="detail">Names it, what it has left and what was wanted.</param>
+public sealed class BudgetExhaustedException(Guid budget, string detail) : DomainException(ProblemTypes.BudgetExhausted, detail)
+{
+    /// <summary>The budget.</summary>
+    public Guid BudgetId { get; } = budget;
+}
+
 /// <summary>The caller may not do that (403).</summary>
 public sealed class ForbiddenException(string detail) : DomainException(ProblemTypes.Forbidden, detail);
 

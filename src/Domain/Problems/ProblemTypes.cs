@@ -11,6 +11,7 @@ public static class ProblemTypes
     public const string ReservedKind = "reserved_kind";
     public const string CyclicDependency = "cyclic_dependency";
     public const string Unauthenticated = "unauthenticated";
+    public const string BudgetExhausted = "budget_exhausted";
     public const string Forbidden = "forbidden";
     public const string NotFound = "not_found";
     public const string MethodNotAllowed = "method_not_allowed";
@@ -28,6 +29,11 @@ public static class ProblemTypes
     public const string AdmissionClosed = "admission_closed";
     public const string ShuttingDown = "shutting_down";
     public const string DatabaseUnavailable = "database_unavailable";
+    public const string UnpricedModule = "unpriced_module";
+    public const string UnknownModel = "unknown_model";
+    public const string UpstreamFailed = "upstream_failed";
+    public const string UpstreamTimeout = "upstream_timeout";
+    public const string BreakerOpen = "breaker_open";
 #pragma warning restore CS1591
 
     /// <summary>Status and title of each slug.</summary>
@@ -37,9 +43,12 @@ public static class ProblemTypes
         [MalformedJson] = (400, "The body is not JSON"),
         [ReservedKind] = (400, "This kind of event is the host's own"),
         [CyclicDependency] = (400, "Tasks would wait for each other"),
+        [UnpricedModule] = (400, "The model has no price"),
         [Unauthenticated] = (401, "No valid key was given"),
+        [BudgetExhausted] = (402, "A budget is used up"),
         [Forbidden] = (403, "This caller may not do that"),
         [NotFound] = (404, "There is no such thing"),
+        [UnknownModel] = (404, "There is no such model"),
         [MethodNotAllowed] = (405, "That cannot be done here"),
         [NameTaken] = (409, "The name is taken"),
         [FounderLockedOut] = (409, "A founder would be locked out"),
@@ -52,8 +61,11 @@ public static class ProblemTypes
         [IdempotencyMismatch] = (422, "The key was used for another request"),
         [RateLimited] = (429, "Too many requests"),
         [InternalError] = (500, "Something went wrong inside the host"),
+        [UpstreamFailed] = (502, "The provider failed"),
         [AdmissionClosed] = (503, "The host does not admit this now"),
         [ShuttingDown] = (503, "The host is stopping"),
         [DatabaseUnavailable] = (503, "The database cannot be reached"),
+        [BreakerOpen] = (503, "The model is left alone for a while"),
+        [UpstreamTimeout] = (504, "The provider did not answer in time"),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 }

@@ -20,10 +20,15 @@ public sealed partial class ArrowsTests
         [("Agents", "Access")] = "registering an agent makes an actor and its key in the same transaction",
         [("Agents", "Governance")] = "a heartbeat's answer says what is admitted",
         [("Agents", "Work")] = "a heartbeat renews leases in the same transaction",
+        [("Costs", "Governance")] = "a cost is charged to its budgets in the transaction that records it",
         [("Escalations", "Access")] = "a decision is audited in the same transaction",
         [("Escalations", "Work")] = "asking under a lease parks its task in the same transaction",
         [("Governance", "Access")] = "a change of admission is audited in the same transaction",
+        [("Governance", "Costs")] = "a call is settled and its cost recorded in one transaction",
         [("Health", "Governance")] = "admission is part of health",
+        [("Models", "Access")] = "a change of what can be called is audited in the same transaction",
+        [("Models", "Costs")] = "a call is attributed before it is made",
+        [("Models", "Governance")] = "a call's worst case is set aside before it is made, and settled after it",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
 
@@ -34,7 +39,12 @@ public sealed partial class ArrowsTests
         ["agents"] = "Agents", ["interventions"] = "Agents",
         ["escalations"] = "Escalations", ["decisions"] = "Escalations",
         ["actors"] = "Access", ["api_keys"] = "Access", ["audit_entries"] = "Access", ["sign_in_links"] = "Access",
+        ["cost_events"] = "Costs", ["cost_event_ids"] = "Costs", ["cost_rollup_queue"] = "Costs", ["cost_rollups"] = "Costs", ["cost_rollup_proofs"] = "Costs",
+        ["currency_rates"] = "Costs", ["invoices"] = "Costs", ["invoice_lines"] = "Costs",
+        ["budgets"] = "Governance", ["budget_changes"] = "Governance", ["budget_periods"] = "Governance", ["budget_spending"] = "Governance",
+        ["budget_overrides"] = "Governance", ["budget_reservations"] = "Governance", ["budget_breaches"] = "Governance", ["budget_breach_tasks"] = "Governance",
         ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
+        ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models",
     };
 
     [Fact]

@@ -28,6 +28,11 @@ public sealed class ProblemTypesTests
     [InlineData("admission_closed", 503)]
     [InlineData("shutting_down", 503)]
     [InlineData("database_unavailable", 503)]
+    [InlineData("breaker_open", 503)]
+    [InlineData("unknown_model", 404)]
+    [InlineData("unpriced_module", 400)]
+    [InlineData("upstream_failed", 502)]
+    [InlineData("upstream_timeout", 504)]
     public void A_slug_has_the_status_of_the_contract(string slug, int status)
     {
         var problem = new DomainException(slug, "What happened.");

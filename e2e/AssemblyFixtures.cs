@@ -1,0 +1,3 @@
+using ControlCenter.TestSupport;
+
+[assembly: AssemblyFixture(typeof(TestClusterLifetime))]

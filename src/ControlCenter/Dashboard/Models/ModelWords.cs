@@ -1,0 +1,88 @@
+using System.Globalization;
+using ControlCenter.Domain.Models;
+using ControlCenter.Runtime.Models;
+
+namespace ControlCenter.Dashboard.Models;
+
+/// <summary>Models and their calls in words.</summary>
+internal static class ModelWords
+{
+    /// <summary>What a catalogue's text looks like.</summary>
+    public const string Example =
+        """
+        {
+          "providers": [
+            { "id": "anthropic", "endpoint": "https://api.anthropic.com", "dialect": "anthropic", "credential": "env:ANTHROPIC_API_KEY" }
+          ],
+          "modules": [
+            { "id": "writer", "provider": "anthropic", "upstream_model": "the-provider's-name", "context_window": 200000 }
+          ],
+          "prices": [
+            { "module": "writer", "effective_from": "2026-01-01T00:00:00Z", "currency": "USD", "input": 3, "output": 15, "cache_read": 0.3, "cache_write": 3.75 }
+          ],
+          "routes": [
+            { "alias": "default", "modules": ["writer"] }
+          ]
+        }
+        """;
+
+    /// <summary>How a module is.</summary>
+    public static StatusLook Look(BreakerView breaker) => breaker.Health switch
+    {
+        ModuleHealth.Healthy => new("good", "check", "Healthy"),
+        ModuleHealth.Degraded => new("warn", "alert", $"{breaker.Failures} failed in a row"),
+        ModuleHealth.Throttled => new("info", "clock", "Asks for patience"),
+        _ => new("bad", "plug", breaker.State == BreakerState.HalfOpen ? "Being tried" : "Left alone"),
+    };
+
+    /// <summary>How a call ended.</summary>
+    public static StatusLook Look(DecisionRow decision) => (decision.Ended, decision.Refusal) switch
+    {
+        (_, { } refusal) => new("warn", "lock", Spoken(refusal)),
+        (Domain.Costs.CallEnd.Completed, _) => new("good", "check", "Answered"),
+        (Domain.Costs.CallEnd.CutByClient, _) => new("", "stop", "Caller left"),
+        (Domain.Costs.CallEnd.CutByUpstream, _) => new("bad", "plug", "Broke off"),
+        (Domain.Costs.CallEnd.Throttled, _) => new("info", "clock", "Throttled"),
+        _ => new("bad", "x", "Failed"),
+    };
+
+    /// <summary>One step, as a sentence without its full stop.</summary>
+    public static string Step(RoutingStep step) => step.What switch
+    {
+        "answered" => $"{step.Module} answered{Took(step)}",
+        "failed" => $"{step.Module} failed: {Spoken(step.Why ?? "error")}{(step.Status is { } status ? $", status {status.ToString(CultureInfo.InvariantCulture)}" : "")}{Took(step)}",
+        _ => $"{step.Module} was passed over: {Spoken(step.Why ?? "")}",
+    };
+
+    /// <summary>A part of a whole.</summary>
+    public static string Share(int? part, int? whole) => whole is null or 0 ? "–" : $"{(100m * (part ?? 0) / whole.Value).ToString("0.#", CultureInfo.InvariantCulture)} %";
+
+    /// <summary>The price in force.</summary>
+    public static string Price(Price? price) => price switch
+    {
+        null => "none: not called",
+        { PerHour: { } hourly } => $"{Amount(hourly)} {price.Currency} an hour",
+        _ => $"{Amount(price.Input)} in, {Amount(price.Output)} out {price.Currency}",
+    };
+
+    private static string Took(RoutingStep step) => step.TookMs is { } ms ? $" after {ms.ToString(CultureInfo.InvariantCulture)} ms" : "";
+
+    private static string Amount(decimal amount) => amount.ToString("0.####", CultureInfo.InvariantCulture);
+
+    private static string Spoken(string word) => word switch
+    {
+        "other_dialect" => "it speaks another dialect",
+        "less_trusted" => "it is trusted less than the first",
+        "unpriced" => "it has no price",
+        "breaker_open" => "left alone after failures",
+        "enough_tried" => "enough had been tried",
+        "no_larger_context" => "its context is no larger",
+        "context_length" => "the input was too long for it",
+        "content_policy" => "it does not answer this",
+        "no_such_model" => "its provider does not know it",
+        "budget_exhausted" => "Budget used up",
+        "unknown_model" => "Unknown model",
+        "unpriced_module" => "No price",
+        _ => word.Replace('_', ' '),
+    };
+}

@@ -1,0 +1,65 @@
+using System.Text.Json;
+using ControlCenter.Domain.Models;
+using ControlCenter.Domain.Problems;
+using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Models;
+
+namespace ControlCenter.Dashboard.Models;
+
+/// <summary>Every model that can be called: how it is, how it has done, what it costs.</summary>
+public sealed partial class ModulesPage
+{
+    private static readonly TimeSpan Lately = TimeSpan.FromHours(24);
+
+    private List<ModuleRow> _rows = [];
+    private bool _changing;
+
+    /// <summary>Calls have no events of their own kind here, and a provider's patience runs out without one.</summary>
+    protected override TimeSpan? LookEvery => TimeSpan.FromSeconds(5);
+
+    /// <inheritdoc />
+    protected override bool Concerns(FeedEvent happened) => happened.Record.SubjectType is "breaker" or "catalogue";
+
+    /// <inheritdoc />
+    protected override async Task ReadAsync()
+    {
+        var now = Time.GetUtcNow();
+        var records = (await Decisions.RecordsAsync(now - Lately, Closed)).ToDictionary(r => r.Module, StringComparer.Ordinal);
+        var breakers = Breakers.List().Items.ToDictionary(b => b.Module, StringComparer.Ordinal);
+        var known = Catalogue.Current();
+        _rows = [.. known.Modules.Where(m => breakers.ContainsKey(m.Id)).Select(m => new ModuleRow(
+            m, breakers[m.Id], records.GetValueOrDefault(m.Id), known.Prices.Where(p => p.Module == m.Id && p.EffectiveFrom <= now).MaxBy(p => p.EffectiveFrom)))];
+    }
+
+    private void Begin() => (_changing, Problem) = (true, null);
+
+    private async Task ResetAsync(string id)
+    {
+        await DoAsync(caller => Reset.ExecuteAsync(id, caller, null, Closed));
+        await RefreshAsync();
+    }
+
+    // The same text that a file has: what can be done in one way can be done in the other.
+    private async Task ChangeAsync(string text)
+    {
+        _changing = !await DoAsync(async caller =>
+        {
+            ChangeCatalogueRequest? request;
+            try
+            {
+                request = JsonSerializer.Deserialize<ChangeCatalogueRequest>(text, WireJson.Options);
+            }
+            catch (JsonException fault)
+            {
+                throw new DomainException(ProblemTypes.MalformedJson, $"Line {fault.LineNumber + 1}: {fault.Path ?? "$"} is no field of the catalogue, or has a value of the wrong type.");
+            }
+
+            await Change.ExecuteAsync(request ?? new ChangeCatalogueRequest(), caller, null, Closed);
+        });
+        await RefreshAsync();
+        StateHasChanged();
+    }
+
+    private sealed record ModuleRow(Module Module, BreakerView Breaker, ModuleRecord? Record, Price? Price);
+}

@@ -1,0 +1,34 @@
+using ControlCenter.Bus;
+using ControlCenter.Domain.Access;
+using ControlCenter.Runtime.Models;
+using ControlCenter.Runtime.Queries;
+
+namespace ControlCenter.Models;
+
+/// <summary>What can be called, how it has been called and the breakers, on the bus (bus-api.md, Governor).</summary>
+internal static class CatalogueEndpoints
+{
+    public static void MapModels(this IEndpointRouteBuilder routes)
+    {
+        routes.MapQuery<CatalogueQueries, CatalogueView>("/catalogue", "catalogue", (catalogue, http) =>
+        {
+            RequireInsider(http);
+            return Task.FromResult<CatalogueView?>(catalogue.Current());
+        });
+        routes.MapQuery<CatalogueQueries, Page<CatalogueVersion>>("/catalogue/history", "list", async (catalogue, http) =>
+        {
+            RequireInsider(http);
+            return await catalogue.HistoryAsync(BusRoutes.OptionalWord<CatalogueKind>(http, "kind"), BusRoutes.OptionalText(http, "key"), BusRoutes.PageIn(http), http.RequestAborted);
+        });
+        routes.MapCommand<ChangeCatalogue, ChangeCatalogueRequest, ChangedCatalogue>(
+            "/catalogue", 200, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapQuery<DecisionQueries, Page<DecisionRow>>("/gateway/decisions", "list", async (decisions, http) => await decisions.ListAsync(
+            BusRoutes.OptionalText(http, "module"), BusRoutes.OptionalText(http, "troubled") == "true", BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<BreakerQueries, BreakerList>("/breakers", "list", (breakers, _) => Task.FromResult<BreakerList?>(breakers.List()));
+        routes.MapCommand<ResetBreaker, NoBody, BreakerView>("/breakers/{id}/reset", 200, (command, call) => command.ExecuteAsync(
+            call.Http.GetRouteValue("id")?.ToString() ?? "", call.Caller, call.Idempotency, call.Aborted));
+    }
+
+    // Where keys are to be found is no business of an agent's.
+    private static void RequireInsider(HttpContext http) => BusRoutes.CallerOf(http).Require(Permission.ManageModels);
+}
