@@ -92,6 +92,10 @@ public static class RuntimeServices
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
         services.AddSingleton<AttributeCall>();
+        services.AddSingleton<ReportCosts>();
+        services.AddService<RollUpCosts>();
+        services.AddSingleton<RebuildRollups>();
+        services.AddSingleton<RollupQueries>();
 
         services.AddSingleton<KeptRateLimits>();
 
