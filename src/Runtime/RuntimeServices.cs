@@ -95,7 +95,10 @@ public static class RuntimeServices
         services.AddSingleton<ReportCosts>();
         services.AddService<RollUpCosts>();
         services.AddSingleton<RebuildRollups>();
+        services.AddService<ProveRollups>();
         services.AddSingleton<RollupQueries>();
+        services.AddSingleton<CostReadings>();
+        services.AddSingleton<CostEventQueries>();
 
         services.AddSingleton<KeptRateLimits>();
 

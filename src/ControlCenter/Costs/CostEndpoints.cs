@@ -3,6 +3,7 @@ using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Costs;
+using ControlCenter.Runtime.Queries;
 
 namespace ControlCenter.Costs;
 
@@ -14,8 +15,13 @@ internal static class CostEndpoints
         routes.MapPost("/cost-events", (Delegate)ReportAsync)
             .Accepts<CostReport>("application/json").Produces<ReportedCosts>(201).ProducesProblem(400).ProducesProblem(401).ProducesProblem(403).ProducesProblem(413);
         routes.MapQuery<RollupQueries, RollupPage>("/costs/rollups", "list", async (rollups, http) => await rollups.ListAsync(RollupsIn(http), http.RequestAborted));
+        routes.MapQuery<CostEventQueries, Page<CostEventView>>("/cost-events", "list", async (events, http) => await events.ListAsync(
+            new CostEventFilter(BusRoutes.OptionalWord<RollupDimension>(http, "by"), BusRoutes.OptionalText(http, "key"), OptionalTime(http, "from"), OptionalTime(http, "to")),
+            BusRoutes.PageIn(http), http.RequestAborted));
         routes.MapCommand<RebuildRollups, NoBody, RebuiltRollups>(
             "/costs/rebuild", 200, async (command, call) => new Outcome<RebuiltRollups>(await command.ExecuteAsync(call.Caller, call.Aborted), null));
+        routes.MapCommand<ProveRollups, NoBody, RollupProof>(
+            "/costs/proof", 200, async (command, call) => new Outcome<RollupProof>(await command.ExecuteAsync(call.Caller, call.Aborted), null));
     }
 
     /// <summary>A time in the query string, if it is there.</summary>

@@ -112,10 +112,12 @@ public sealed class RollupQueries(NpgsqlDataSource database, RollUpCosts rollups
         var costs = RollupRows.ReadCosts(reader, 9);
         var only = costs.Length == 1 ? costs[0] : (CostSum?)null;
         return new RollupItem(
-            reader.GetString(1) is { Length: > 0 } key ? key : Unattributed, reader.GetFieldValue<DateTimeOffset>(0), only?.Estimated, only?.Billed,
-            reader.ValueOrNull<decimal>(2), reader.ValueOrNull<decimal>(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.ValueOrNull<int>(7), reader.GetInt64(8),
-            only?.Currency, only?.Cost, Array.ConvertAll(costs, c => new CurrencyCosts(c.Currency, c.Estimated, c.Billed, c.Cost)));
+            reader.GetString(1) is { Length: > 0 } key ? key : Unattributed, reader.GetFieldValue<DateTimeOffset>(0), Plain(only?.Estimated), Plain(only?.Billed),
+            Plain(reader.ValueOrNull<decimal>(2)), Plain(reader.ValueOrNull<decimal>(3)), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.ValueOrNull<int>(7), reader.GetInt64(8),
+            only?.Currency, Plain(only?.Cost), Array.ConvertAll(costs, c => new CurrencyCosts(c.Currency, Plain(c.Estimated), Plain(c.Billed), Money.Plain(c.Cost))));
     }
+
+    private static decimal? Plain(decimal? amount) => amount is { } known ? Money.Plain(known) : null;
 
     private static string CursorOf(RollupItem last) => System.Buffers.Text.Base64Url.EncodeToString(Encoding.UTF8.GetBytes(
         string.Create(CultureInfo.InvariantCulture, $"{last.Period.UtcTicks}:{(last.Key == Unattributed ? "" : last.Key)}")));

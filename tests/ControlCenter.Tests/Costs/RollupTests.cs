@@ -153,6 +153,24 @@ public sealed class RollupTests(HostFixture fixture) : BusTests(fixture)
         (await OnlyAsync("module", "after-rebuild"))["requests"]!.ToString().ShouldBe("1");
     }
 
+    [Fact]
+    public async Task The_nightly_proof_holds_and_finds_a_sum_that_is_wrong_in_any_grain()
+    {
+        await Founder.PostAsync("cost-events", new object[] { Cost("proof", 1m), Cost("proof", 2m, "EUR"), new { access_path = "api", module_id = "proof", usage_units_in = 1.5m } }, Stop);
+        await ItemsAsync("module", "proof");
+        var proof = await Founder.PostAsync("costs/proof", null, Stop);
+        (proof["differences"], proof.Status).ShouldBe(("0", HttpStatusCode.OK), proof.Body?.ToJsonString());
+        foreach (var (grain, damage) in new[] { ("hour", "costs = array[7]::numeric[] || costs[2:]"), ("day", "requests = requests + 1"), ("week", "unknown_cost_events = 0"), ("month", "estimated_costs = array[9]::numeric[] || estimated_costs[2:]") })
+        {
+            await Host.SqlAsync<int>($"with c as (update cost_rollups set {damage} where dimension = 'module' and key = 'proof' and grain = '{grain}' returning 1) select count(*)::int from c", Stop);
+            (await Founder.PostAsync("costs/proof", null, Stop))["differences"].ShouldNotBe("0", grain);
+            await Founder.PostAsync("costs/rebuild", null, Stop);
+        }
+
+        (await Host.SqlAsync<long>("select count(*) from events where kind = 'alert.raised' and data ->> 'severity' = 'critical'", Stop)).ShouldBe(4);
+        (await Founder.PostAsync("costs/proof", null, Stop))["differences"].ShouldBe("0");
+    }
+
     // Everything but the order of currencies, which is that of their first use.
     private const string Sums =
         """
