@@ -3,15 +3,15 @@ using ControlCenter.Runtime.Costs;
 namespace ControlCenter.Dashboard.Costs;
 
 /// <summary>A part of a bar: which series it is of, and where it stands, in percent of the chart's height from the top.</summary>
-internal readonly record struct TrendPart(int Series, decimal Top, decimal Height, decimal Cost);
+public readonly record struct TrendPart(int Series, decimal Top, decimal Height, decimal Cost);
 
 /// <summary>A bar: what was spent in one step of time.</summary>
-internal sealed record TrendBar(DateTimeOffset At, decimal Total, long Unknown, IReadOnlyList<TrendPart> Parts);
+public sealed record TrendBar(DateTimeOffset At, decimal Total, long Unknown, IReadOnlyList<TrendPart> Parts);
 
 /// <summary>A trend made ready to be drawn: one bar a step, also where nothing was spent, the largest series at the bottom and the rest on top.</summary>
 /// <param name="Bars">Oldest first.</param>
 /// <param name="Top">What the chart's upper edge stands for.</param>
-internal sealed record TrendChart(IReadOnlyList<TrendBar> Bars, decimal Top)
+public sealed record TrendChart(IReadOnlyList<TrendBar> Bars, decimal Top)
 {
     /// <summary>Makes it.</summary>
     /// <param name="span">The time.</param>
@@ -47,7 +47,7 @@ internal sealed record TrendChart(IReadOnlyList<TrendBar> Bars, decimal Top)
     }
 
     /// <summary>The next 1, 2 or 5 with zeros: an edge that can be read.</summary>
-    internal static decimal RoundUp(decimal amount)
+    public static decimal RoundUp(decimal amount)
     {
         if (amount <= 0)
         {
