@@ -99,6 +99,10 @@ public static class RuntimeServices
         services.AddSingleton<RollupQueries>();
         services.AddSingleton<CostReadings>();
         services.AddSingleton<CostEventQueries>();
+        services.AddSingleton<SetCurrencyRate>();
+        services.AddSingleton<CurrencyRates>();
+        services.AddSingleton<ImportInvoice>();
+        services.AddSingleton<InvoiceQueries>();
 
         services.AddSingleton<KeptRateLimits>();
 

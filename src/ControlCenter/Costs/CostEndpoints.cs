@@ -1,4 +1,6 @@
+using System.Text;
 using ControlCenter.Bus;
+using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Commands;
@@ -18,6 +20,13 @@ internal static class CostEndpoints
         routes.MapQuery<CostEventQueries, Page<CostEventView>>("/cost-events", "list", async (events, http) => await events.ListAsync(
             new CostEventFilter(BusRoutes.OptionalWord<RollupDimension>(http, "by"), BusRoutes.OptionalText(http, "key"), OptionalTime(http, "from"), OptionalTime(http, "to")),
             BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapGet("/costs/export", (Delegate)ExportAsync).Produces(200, contentType: "text/csv").ProducesProblem(400).ProducesProblem(401);
+        routes.MapCommand<SetCurrencyRate, CurrencyRate, CurrencyRate>(
+            "/costs/currency-rates", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapQuery<CurrencyRates, KnownRates>("/costs/currency-rates", "list", async (rates, http) => await rates.ListAsync(http.RequestAborted));
+        routes.MapCommand<ImportInvoice, InvoiceImport, ReconciledInvoice>(
+            "/costs/invoices", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapQuery<InvoiceQueries, InvoiceList>("/costs/invoices", "list", async (invoices, http) => await invoices.ListAsync(http.RequestAborted));
         routes.MapCommand<RebuildRollups, NoBody, RebuiltRollups>(
             "/costs/rebuild", 200, async (command, call) => new Outcome<RebuiltRollups>(await command.ExecuteAsync(call.Caller, call.Aborted), null));
         routes.MapCommand<ProveRollups, NoBody, RollupProof>(
@@ -31,6 +40,27 @@ internal static class CostEndpoints
         return text.Length == 0 ? null
             : DateTimeOffset.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time
             : throw new ValidationException(name, $"A time (RFC 3339); '{text}' was given.");
+    }
+
+    /// <summary>Costs as FOCUS-style CSV, written as they are read: a year of them takes no more memory than a day.</summary>
+    private static async Task ExportAsync(HttpContext http)
+    {
+        BusRoutes.CallerOf(http).Require(Permission.ReadAll);
+        var to = OptionalTime(http, "to") ?? http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
+        var from = OptionalTime(http, "from") ?? RollupGrain.Month.StartOf(to);
+        if (to <= from)
+        {
+            throw new ValidationException("to", "It must be later than from.");
+        }
+
+        http.Response.ContentType = "text/csv; charset=utf-8; header=present";
+        http.Response.Headers.ContentDisposition = $"attachment; filename=\"costs-{from.UtcDateTime:yyyyMMdd}-{to.UtcDateTime:yyyyMMdd}.csv\"";
+        await using var writer = new StreamWriter(http.Response.Body, new UTF8Encoding(false), bufferSize: 64 * 1024, leaveOpen: true);
+        await writer.WriteAsync(FocusRow.Header.AsMemory(), http.RequestAborted);
+        await foreach (var row in http.RequestServices.GetRequiredService<CostEventQueries>().StreamAsync(from, to, http.RequestAborted))
+        {
+            await writer.WriteAsync(FocusRow.Of(row).AsMemory(), http.RequestAborted);
+        }
     }
 
     private static RollupRequest RollupsIn(HttpContext http) => new(
