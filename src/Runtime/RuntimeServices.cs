@@ -105,6 +105,17 @@ public static class RuntimeServices
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
         services.AddSingleton<AttributeCall>();
+        services.AddSingleton<ReportCosts>();
+        services.AddService<RollUpCosts>();
+        services.AddSingleton<RebuildRollups>();
+        services.AddService<ProveRollups>();
+        services.AddSingleton<RollupQueries>();
+        services.AddSingleton<CostReadings>();
+        services.AddSingleton<CostEventQueries>();
+        services.AddSingleton<SetCurrencyRate>();
+        services.AddSingleton<CurrencyRates>();
+        services.AddSingleton<ImportInvoice>();
+        services.AddSingleton<InvoiceQueries>();
 
         services.AddSingleton<KeptRateLimits>();
 

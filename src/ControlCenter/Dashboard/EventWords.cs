@@ -72,6 +72,11 @@ internal static class EventWords
             "security.key_revoked" => $"Key of {Text("name")} {Text("why")}",
             "bus.rate_limit_warning" => $"{Text("actor")} goes beyond its normal rate of {Text("what")}",
             "bus.rate_limited" => $"{Text("actor")} is turned away: too many {Text("what")}",
+            "cost.recorded" => Text("events") == "1" ? With("Cost recorded", "module_id") : $"{Text("events")} costs recorded",
+            "cost.rollups_rebuilt" => $"Sums of costs made anew from {Text("events")} events",
+            "cost.rollups_proven" => $"Sums of costs proven against {Text("events")} events",
+            "cost.rollups_differ" => With("Sums of costs are wrong", "detail"),
+            "alert.raised" => With($"Alert ({Text("severity")})", "title"),
             "runtime.events_removed" => $"Events through {Text("through")} removed: older than {Text("kept_days")} days",
             _ => $"{kind} {Shortened(data.GetRawText())}",
         };

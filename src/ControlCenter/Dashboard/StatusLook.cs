@@ -109,6 +109,8 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         "task.ready" or "task.released" => new("info", "undo", "Ready"),
         "task.cancelled" => new("", "stop", "Cancelled"),
         "intervention.requested" or "intervention.acknowledged" => new("info", "message", "Told"),
+        "cost.rollups_differ" or "alert.raised" => new("bad", "alert", "Alert"),
+        _ when kind.StartsWith("cost.", StringComparison.Ordinal) => new("", "money", "Cost"),
         _ when kind.StartsWith("agent.", StringComparison.Ordinal) => new("", "bot", "Agent"),
         _ when kind.StartsWith("security.", StringComparison.Ordinal) || kind.StartsWith("bus.", StringComparison.Ordinal) => new("warn", "lock", "Security"),
         _ => new("", "dot", kind),

@@ -75,6 +75,11 @@ public enum Permission
 
     /// <summary>Set, change and raise budgets.</summary>
     ChangeBudgets,
+    /// <summary>Report what something cost.</summary>
+    ReportCosts,
+
+    /// <summary>Import invoices, set rates, have the sums made anew.</summary>
+    ManageCosts,
 
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
@@ -103,6 +108,11 @@ public static class PermissionMatrix
         [
             Permission.ReadAll, Permission.ActAsSelf, Permission.CreateTickets, Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations,
             Permission.CallModels,
+            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.ReportCosts, Permission.Unthrottled,
+        ],
+        [Role.AgentRuntime] =
+        [
+            Permission.ReadAll, Permission.ActAsSelf, Permission.CreateTickets, Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.ReportCosts,
         ],
         [Role.EmergencyOperator] =
         [
