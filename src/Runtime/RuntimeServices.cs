@@ -70,6 +70,8 @@ public static class RuntimeServices
         services.AddSingleton<BudgetLedger>();
         services.AddSingleton<ReserveSpend>();
         services.AddSingleton<SettleCall>();
+        services.AddService<ReleaseLostReservations>();
+        services.AddService<RenewBudgets>();
 
         services.AddService<CreateTicket>();
         services.AddSingleton<EditTicket>();
@@ -99,6 +101,7 @@ public static class RuntimeServices
         services.AddSingleton<DecideEscalation>();
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
+        services.AddService<EscalateBudgetBreaches>();
 
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
