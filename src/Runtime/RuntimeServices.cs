@@ -62,6 +62,7 @@ public static class RuntimeServices
 
         services.TryAddSingleton(ReservationAge.Default);
         services.AddSingleton<BudgetQueries>();
+        services.AddSingleton<BudgetOutlooks>();
         services.AddSingleton<CreateBudget>();
         services.AddSingleton<ChangeBudget>();
         services.AddSingleton<DeleteBudget>();

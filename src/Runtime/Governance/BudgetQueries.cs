@@ -42,11 +42,11 @@ public sealed record BudgetChangeView(Guid ChangeId, DateTimeOffset At, Guid By,
 public sealed record BudgetOverrideView(
     Guid OverrideId, decimal Amount, string Reason, DateTimeOffset MadeAt, string MadeByName, DateTimeOffset ExpiresAt, bool InForce, Guid? EscalationId);
 
-/// <summary>A budget with all that was done to it.</summary>
-public sealed record BudgetDetail(BudgetView Budget, IReadOnlyList<BudgetOverrideView> Overrides, IReadOnlyList<BudgetChangeView> History);
+/// <summary>A budget with where it is heading and all that was done to it. No forecast: too little has been seen.</summary>
+public sealed record BudgetDetail(BudgetView Budget, BudgetForecast? Forecast, IReadOnlyList<BudgetOverrideView> Overrides, IReadOnlyList<BudgetChangeView> History);
 
 /// <summary>Reads budgets.</summary>
-public sealed class BudgetQueries(NpgsqlDataSource database)
+public sealed class BudgetQueries(NpgsqlDataSource database, BudgetOutlooks outlooks)
 {
     private const int MostLines = 200;
 
@@ -81,7 +81,8 @@ public sealed class BudgetQueries(NpgsqlDataSource database)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return await FindAsync(connection, id, cancellationToken) is { } budget
-            ? new BudgetDetail(budget, await OverridesAsync(connection, id, cancellationToken), await HistoryAsync(connection, id, cancellationToken))
+            ? new BudgetDetail(
+                budget, (await outlooks.OfAsync([budget], cancellationToken))[0].Forecast, await OverridesAsync(connection, id, cancellationToken), await HistoryAsync(connection, id, cancellationToken))
             : null;
     }
 
