@@ -107,6 +107,13 @@ public static class RuntimeServices
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
         services.AddSingleton<AttributeCall>();
+        services.AddSingleton<ReportCosts>();
+        services.AddService<RollUpCosts>();
+        services.AddSingleton<RebuildRollups>();
+        services.AddService<ProveRollups>();
+        services.AddSingleton<RollupQueries>();
+        services.AddSingleton<CostReadings>();
+        services.AddSingleton<CostEventQueries>();
 
         services.AddSingleton<KeptRateLimits>();
 
