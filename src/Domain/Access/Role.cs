@@ -75,6 +75,9 @@ public enum Permission
 
     /// <summary>Set, change and raise budgets.</summary>
     ChangeBudgets,
+    /// <summary>Set, change and raise budgets.</summary>
+    ChangeBudgets,
+
     /// <summary>Report what something cost.</summary>
     ReportCosts,
 
