@@ -75,8 +75,6 @@ public enum Permission
 
     /// <summary>Set, change and raise budgets.</summary>
     ChangeBudgets,
-    /// <summary>Set, change and raise budgets.</summary>
-    ChangeBudgets,
 
     /// <summary>Report what something cost.</summary>
     ReportCosts,
@@ -105,17 +103,12 @@ public static class PermissionMatrix
         [Role.SystemService] =
         [
             Permission.ReadAll, Permission.RegisterAgents, Permission.ActAsSelf, Permission.ActAsAnyAgent, Permission.CreateTickets, Permission.EditTickets,
-            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.CallModels, Permission.Unthrottled,
+            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.CallModels, Permission.ReportCosts, Permission.Unthrottled,
         ],
         [Role.AgentRuntime] =
         [
             Permission.ReadAll, Permission.ActAsSelf, Permission.CreateTickets, Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations,
-            Permission.CallModels,
-            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.ReportCosts, Permission.Unthrottled,
-        ],
-        [Role.AgentRuntime] =
-        [
-            Permission.ReadAll, Permission.ActAsSelf, Permission.CreateTickets, Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.ReportCosts,
+            Permission.CallModels, Permission.ReportCosts,
         ],
         [Role.EmergencyOperator] =
         [
