@@ -38,6 +38,7 @@ public sealed class EscalationInboxTests
     [Fact]
     public void An_address_of_nothing_chooses_nothing()
     {
+        _inbox.Show([Escalation(1)], null, named: false);
         _inbox.Show([Escalation(1)], null, named: true);
         _inbox.IsMissing.ShouldBeTrue();
         _inbox.Selected.ShouldBeNull();

@@ -35,7 +35,7 @@ internal sealed class EscalationInbox
     public void Show(IReadOnlyList<EscalationView> items, EscalationView? wanted, bool named)
     {
         // This list may have been asked for before the decision was made.
-        wanted = wanted?.EscalationId == _left ? Selected : wanted;
+        wanted = wanted is not null && wanted.EscalationId == _left ? Selected : wanted;
         IsMissing = named && wanted is null && _left is null;
         if (wanted is not null && IndexIn(items, wanted) < 0)
         {
