@@ -15,11 +15,35 @@ internal static class CostEventRows
         estimated_cost, billed_cost, currency, knowledge, price_id, call_end, latency_ms, retries, fallbacks, notes, corrects, invoice_id
         """;
 
+    // The common case says nothing of other events, so that its plan touches no partition but the one that a row goes to.
+    private const string ResolvesNothing = "false";
+
+    private const string ResolvesUnknown =
+        """
+        g.corrects is not null and g.knowledge <> 'unknown'
+            and row_number() over (partition by g.corrects order by g.event_id) = 1
+            and exists (select from cost_event_ids i join cost_events c on c.at = i.at and c.event_id = i.event_id where i.event_id = g.corrects and c.knowledge = 'unknown')
+            and not exists (select from cost_events k where k.corrects = g.corrects and k.resolves_unknown)
+        """;
+
+    private static readonly string Insert = InsertThat(ResolvesNothing);
+
+    private static readonly string InsertWithCorrections = InsertThat(ResolvesUnknown);
+
     /// <summary>
-    /// Writes the events whose id is new, puts them in line for the rollups and returns their ids. The first correction that
-    /// knows what an unknown event cost resolves it; whoever writes corrections holds the ids that they correct.
+    /// Adds the commands that write the events whose id is new, put them in line for the rollups and return their ids. The first
+    /// correction that knows what an unknown event cost resolves it; whoever writes corrections holds the ids that they correct.
     /// </summary>
-    public const string InsertNew =
+    public static void AddTo(NpgsqlBatch batch, IReadOnlyList<CostEvent> events, string environment)
+    {
+        // Left to itself, PostgreSQL plans a statement over partitions anew each time.
+        batch.BatchCommands.Add(new NpgsqlBatchCommand("set local plan_cache_mode = force_generic_plan"));
+        var insert = new NpgsqlBatchCommand(events.Any(e => e.Corrects is not null) ? InsertWithCorrections : Insert);
+        AddTo(insert.Parameters, events, environment);
+        batch.BatchCommands.Add(insert);
+    }
+
+    private static string InsertThat(string resolves) =>
         $"""
         with given as materialized (
             select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
@@ -28,19 +52,14 @@ internal static class CostEventRows
             insert into cost_event_ids (event_id, at) select event_id, at from given order by event_id on conflict do nothing returning event_id
         ), written as (
             insert into cost_events ({Columns}, environment, resolves_unknown)
-            select g.*, $34, g.corrects is not null and g.knowledge <> 'unknown'
-                and row_number() over (partition by g.corrects order by g.event_id) = 1
-                and exists (select from cost_event_ids i join cost_events c on c.at = i.at and c.event_id = i.event_id where i.event_id = g.corrects and c.knowledge = 'unknown')
-                and not exists (select from cost_events k where k.corrects = g.corrects and k.resolves_unknown)
-            from given g join fresh using (event_id)
+            select g.*, $34, {resolves} from given g join fresh using (event_id)
         ), queued as (
             insert into cost_rollup_queue (event_id, at) select g.event_id, g.at from given g join fresh using (event_id)
         )
         select event_id from fresh
         """;
 
-    /// <summary>Adds the parameters of <see cref="InsertNew"/>.</summary>
-    public static void AddTo(NpgsqlParameterCollection parameters, IReadOnlyList<CostEvent> events, string environment)
+    private static void AddTo(NpgsqlParameterCollection parameters, IReadOnlyList<CostEvent> events, string environment)
     {
         Add(NpgsqlDbType.Uuid, e => e.EventId);
         Add(NpgsqlDbType.TimestampTz, e => e.At.UtcDateTime);

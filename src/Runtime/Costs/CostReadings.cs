@@ -22,6 +22,9 @@ public sealed record CostTotals(
 /// <summary>What one of a dimension cost.</summary>
 public sealed record CostShare(string Key, string Name, decimal? Cost, long Requests, long Failures, long Retries, long Unknown);
 
+/// <summary>What was spent lately, in the currency that most was spent in; null if no cost of it is known.</summary>
+public sealed record RecentCosts(decimal? Cost, string Currency, long Requests, long Unknown);
+
 /// <summary>A point of a chart.</summary>
 public readonly record struct CostPoint(DateTimeOffset At, string Key, decimal Cost, long Unknown);
 
@@ -55,6 +58,22 @@ public sealed class CostReadings(NpgsqlDataSource database, RollUpCosts rollups,
             """);
         command.Parameters.AddWithValue("since", time.GetUtcNow().AddYears(-1).UtcDateTime);
         return await command.ExecuteScalarAsync(cancellationToken) as string ?? "USD";
+    }
+
+    /// <summary>What was spent in the last 24 hours and the one under way: cheap enough to be asked with every event.</summary>
+    public async Task<RecentCosts> LastDayAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            with hours as (select * from cost_rollups where dimension = 'environment' and grain = 'hour' and period > @since)
+            select c.currency, c.cost, t.requests, t.unknown
+            from (select coalesce(sum(requests), 0)::bigint as requests, coalesce(sum(unknown_cost_events), 0)::bigint as unknown from hours) t
+            left join (select a.currency, sum(a.cost) as cost from hours, unnest(currencies, costs) as a (currency, cost) group by 1 order by 2 desc limit 1) c on true
+            """);
+        command.Parameters.AddWithValue("since", time.GetUtcNow().AddHours(-25).UtcDateTime);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return new RecentCosts(reader.ValueOrNull<decimal>(1), reader.TextOrNull(0) ?? "USD", reader.GetInt64(2), reader.GetInt64(3));
     }
 
     /// <summary>What was spent in all.</summary>

@@ -18,48 +18,61 @@ public sealed class RebuildRollups(NpgsqlDataSource database, EventLogSignal sig
     public async Task<RebuiltRollups> ExecuteAsync(Caller caller, CancellationToken cancellationToken)
     {
         caller.Require(Permission.ManageCosts);
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var reading = await database.OpenConnectionAsync(cancellationToken);
         // Held from before the snapshot is taken: what others added before is in it, and nobody adds anything until the end.
-        await ExecuteAsync(connection, $"select pg_advisory_lock({RollupRows.Lock})", cancellationToken);
+        await ExecuteAsync(reading, $"select pg_advisory_lock({RollupRows.Lock})", cancellationToken);
         try
         {
-            await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
-            var unit = new UnitOfWork(connection, caller);
-            // What this snapshot sees in the line it also sees among the events; what comes later stays in the line.
+            // Read for minutes without a transaction id, and written in short transactions: readers of the event log wait for
+            // every id that is older than a gap.
+            await using var snapshot = await reading.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+            await using var export = new NpgsqlCommand("select pg_export_snapshot()", reading);
+            var name = (string)(await export.ExecuteScalarAsync(cancellationToken))!;
+            await using var writing = await database.OpenConnectionAsync(cancellationToken);
             await ExecuteAsync(
-                connection, $"delete from cost_rollup_queue; create table {Rebuilt} (like cost_rollups including all) with (fillfactor = 70)", cancellationToken);
-            var result = await FillAsync(connection, cancellationToken);
-            await ExecuteAsync(
-                connection,
-                $"""
-                drop table cost_rollups;
-                alter table {Rebuilt} rename to cost_rollups;
-                alter index {Rebuilt}_pkey rename to cost_rollups_pkey;
-                analyze cost_rollups
-                """,
-                cancellationToken);
-            unit.Record("cost.rollups_rebuilt", ("cost_rollups", ""), result);
-            await EventAppender.AppendAsync(connection, unit.Events, cancellationToken);
-            await transaction.CommitAsync(CancellationToken.None);
+                writing, $"drop table if exists {Rebuilt}; create table {Rebuilt} (like cost_rollups including all) with (fillfactor = 70)", cancellationToken);
+            var result = await FillAsync(reading, writing, cancellationToken);
+            await ExchangeAsync(writing, name, caller, result, cancellationToken);
             signal.Committed();
+            await ExecuteAsync(writing, "analyze cost_rollups", cancellationToken);
             return result;
         }
         finally
         {
-            await ExecuteAsync(connection, $"select pg_advisory_unlock({RollupRows.Lock})", CancellationToken.None);
+            await ExecuteAsync(reading, $"select pg_advisory_unlock({RollupRows.Lock})", CancellationToken.None);
         }
     }
 
+    // In the snapshot that was read: what it sees in the line is among the events that were summed, and what came later stays in the line.
+    private static async Task ExchangeAsync(NpgsqlConnection writing, string snapshot, Caller caller, RebuiltRollups result, CancellationToken cancellationToken)
+    {
+        await using var transaction = await writing.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken);
+        await ExecuteAsync(writing, $"set transaction snapshot '{snapshot}'", cancellationToken);
+        await ExecuteAsync(
+            writing,
+            $"""
+            delete from cost_rollup_queue;
+            drop table cost_rollups;
+            alter table {Rebuilt} rename to cost_rollups;
+            alter index {Rebuilt}_pkey rename to cost_rollups_pkey
+            """,
+            cancellationToken);
+        var unit = new UnitOfWork(writing, caller);
+        unit.Record("cost.rollups_rebuilt", ("cost_rollups", ""), result);
+        await EventAppender.AppendAsync(writing, unit.Events, cancellationToken);
+        await transaction.CommitAsync(CancellationToken.None);
+    }
+
     // A day at a time, so that memory holds one day's hours and the week and month that are still open, however many events there are.
-    private static async Task<RebuiltRollups> FillAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<RebuiltRollups> FillAsync(NpgsqlConnection reading, NpgsqlConnection writing, CancellationToken cancellationToken)
     {
         var longer = new RollupTallies();
         long events = 0, rollups = 0;
-        for (var from = DateTimeOffset.MinValue; await NextDayAsync(connection, from, cancellationToken) is { } day; from = day.AddDays(1))
+        for (var from = DateTimeOffset.MinValue; await NextDayAsync(reading, from, cancellationToken) is { } day; from = day.AddDays(1))
         {
             rollups += await CopyAsync(longer.TakeEndedBy(day));
             var hours = new RollupTallies();
-            events += await ReadDayAsync(connection, day, hours, cancellationToken);
+            events += await ReadDayAsync(reading, day, hours, cancellationToken);
             var days = new RollupTallies();
             foreach (var (key, tally) in hours.All)
             {
@@ -80,7 +93,7 @@ public sealed class RebuildRollups(NpgsqlDataSource database, EventLogSignal sig
 
         async Task<int> CopyAsync(List<KeyValuePair<RollupKey, RollupTally>> rows)
         {
-            await RollupRows.CopyAsync(connection, Rebuilt, rows, cancellationToken);
+            await RollupRows.CopyAsync(writing, Rebuilt, rows, cancellationToken);
             return rows.Count;
         }
     }

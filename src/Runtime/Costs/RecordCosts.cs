@@ -47,9 +47,9 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
 
     private async Task<HashSet<Guid>> InsertAsync(UnitOfWork unit, List<CostEvent> events, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(CostEventRows.InsertNew, unit.Connection);
-        CostEventRows.AddTo(command.Parameters, events, environment.Name);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(unit.Connection);
+        CostEventRows.AddTo(batch, events, environment.Name);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var fresh = new HashSet<Guid>(events.Count);
         while (await reader.ReadAsync(cancellationToken))
         {

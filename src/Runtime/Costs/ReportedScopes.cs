@@ -21,6 +21,11 @@ internal sealed class ReportedScopes
     public static async Task<ReportedScopes> FindAsync(UnitOfWork unit, IReadOnlyList<CostReport> reports, CancellationToken cancellationToken)
     {
         var found = new ReportedScopes(unit);
+        if (unit.Caller.OnlyFor is null && reports.All(r => (r.TaskId ?? r.TicketId ?? r.AgentRuntimeId ?? r.Corrects) is null))
+        {
+            return found;
+        }
+
         await using var command = unit.Command(
             """
             select t.id, t.ticket_id, k.project,

@@ -68,7 +68,17 @@ public sealed class RollUpCosts(NpgsqlDataSource database, EventFeed feed, TimeP
 
             var position = feed.Head;
             var began = Time.GetTimestamp();
-            var added = await AddSomeAsync(patience: null, stoppingToken);
+            int added;
+            try
+            {
+                added = await AddSomeAsync(Poll, stoppingToken);
+            }
+            catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.LockNotAvailable)
+            {
+                Beat("waits for the sums that are being made anew");
+                continue;
+            }
+
             Beat(added == 0 ? "nothing to add" : string.Create(CultureInfo.InvariantCulture, $"{added} cost events added"));
             if (added == MostAtOnce)
             {
@@ -90,7 +100,7 @@ public sealed class RollUpCosts(NpgsqlDataSource database, EventFeed feed, TimeP
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private async Task<int> AddSomeAsync(TimeSpan? patience, CancellationToken cancellationToken)
+    private async Task<int> AddSomeAsync(TimeSpan patience, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -98,7 +108,7 @@ public sealed class RollUpCosts(NpgsqlDataSource database, EventFeed feed, TimeP
         {
             BatchCommands =
             {
-                new($"set local lock_timeout = {(int)(patience?.TotalMilliseconds ?? 0)}"),
+                new($"set local lock_timeout = {(int)patience.TotalMilliseconds}"),
                 new($"select pg_advisory_xact_lock({RollupRows.Lock})"),
             },
         })

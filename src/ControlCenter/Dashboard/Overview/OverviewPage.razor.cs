@@ -1,4 +1,5 @@
 using ControlCenter.Domain.Escalations;
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
@@ -12,6 +13,7 @@ public sealed partial class OverviewPage
     private static readonly TimeSpan HealthInterval = TimeSpan.FromSeconds(3);
 
     private OverviewReading? _shown;
+    private RecentCosts _costs = new(null, "USD", 0, 0);
     private IReadOnlyList<ServiceHealth> _services = [];
     private HealthStatus _overall = HealthStatus.Unknown;
     private ITimer? _timer;
@@ -33,6 +35,7 @@ public sealed partial class OverviewPage
     /// <inheritdoc />
     protected override async Task ReadAsync()
     {
+        _costs = await CostReadings.LastDayAsync(Closed);
         _shown = await Readings.ReadAsync(Closed);
         LookAtHealth();
     }
