@@ -122,7 +122,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
     public async Task Nobody_sees_anything_without_signing_in_and_an_agents_key_does_not_sign_in()
     {
         using var plain = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = browser.Host.Address };
-        foreach (var path in new[] { "/", "/work", "/escalations", "/agents", "/events", "/budgets", "/access", "/access/audit" })
+        foreach (var path in new[] { "/", "/work", "/escalations", "/agents", "/events", "/costs", "/costs/events", "/budgets", "/access", "/access/audit" })
         {
             var answer = await plain.GetAsync(new Uri(path, UriKind.Relative), Stop);
             answer.StatusCode.ShouldBe(HttpStatusCode.Redirect, path);
