@@ -159,7 +159,8 @@ public sealed class BudgetBreaches(TimeProvider time)
     {
         await using var command = unit.Command(
             """
-            select b.scope, b.scope_id, b.period, b.soft_limit, b.hard_limit, budget_limit(b.id), b.currency, p.spent, p.reserved, budget_period_end(b.period, p.period_start)
+            select b.scope, b.scope_id, b.period, b.soft_limit, b.hard_limit, budget_limit(b.id), b.currency, p.spent, p.reserved, budget_period_end(b.period, p.period_start),
+                coalesce(budget_scope_name(b.scope, b.scope_id), b.scope_id)
             from budgets b join budget_periods p on p.budget_id = b.id and p.period_start = @start
             where b.id = @budget
             """,
@@ -169,14 +170,14 @@ public sealed class BudgetBreaches(TimeProvider time)
         return new Standing(
             budget, WireNames<BudgetScope>.Parse(reader.GetString(0)), reader.GetString(1), WireNames<BudgetPeriod>.Parse(reader.GetString(2)),
             reader.IsDBNull(3) ? null : reader.GetDecimal(3), reader.GetDecimal(4), reader.GetDecimal(5), reader.GetString(6),
-            reader.GetDecimal(7), reader.GetDecimal(8), reader.IsDBNull(9) ? null : reader.GetFieldValue<DateTimeOffset>(9));
+            reader.GetDecimal(7), reader.GetDecimal(8), reader.IsDBNull(9) ? null : reader.GetFieldValue<DateTimeOffset>(9), reader.GetString(10));
     }
 
     private sealed record Standing(
         Guid BudgetId, BudgetScope Scope, string ScopeId, BudgetPeriod Period, decimal? Soft, decimal Hard, decimal Limit, string Currency,
-        decimal Spent, decimal Reserved, DateTimeOffset? PeriodEnd)
+        decimal Spent, decimal Reserved, DateTimeOffset? PeriodEnd, string ScopeName)
     {
-        public string Name => BudgetName.Of(Scope, ScopeId, Period);
+        public string Name => BudgetName.Of(Scope, ScopeName, Period);
 
         public object With(string title, Guid? breach = null, decimal? refused = null) => new
         {

@@ -52,13 +52,7 @@ public sealed class BudgetQueries(NpgsqlDataSource database, BudgetOutlooks outl
 
     private const string Select =
         """
-        select b.id, b.scope, b.scope_id,
-            case b.scope
-                when 'ticket' then (select 'T-' || k.number from tickets k where k.id::text = b.scope_id)
-                when 'task' then (select t.title from tasks t where t.id::text = b.scope_id)
-                when 'agent' then (select a.name from agents a where a.id::text = b.scope_id)
-                else nullif(b.scope_id, '') end,
-            b.period, b.soft_limit, b.hard_limit, b.currency, budget_limit(b.id),
+        select b.id, b.scope, b.scope_id, budget_scope_name(b.scope, b.scope_id), b.period, b.soft_limit, b.hard_limit, b.currency, budget_limit(b.id),
             coalesce(p.spent, 0), coalesce(p.reserved, 0), coalesce(p.cost_events, 0), coalesce(p.unknown_events, 0),
             x.opened_at, x.escalation_id, budget_period_start(b.period, clock_timestamp()), budget_period_end(b.period, clock_timestamp()), b.created_at, b.updated_at
         from budgets b

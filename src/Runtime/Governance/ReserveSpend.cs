@@ -78,7 +78,7 @@ public sealed class ReserveSpend(NpgsqlDataSource database, Transactions transac
 
     private static async Task<(string Name, string Currency)> NameAsync(UnitOfWork unit, Guid budget, CancellationToken cancellationToken)
     {
-        await using var command = unit.Command("select scope, scope_id, period, currency from budgets where id = @id", ("id", budget));
+        await using var command = unit.Command("select scope, coalesce(budget_scope_name(scope, scope_id), scope_id), period, currency from budgets where id = @id", ("id", budget));
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return (

@@ -31,7 +31,7 @@ public sealed partial class BudgetPage
 
     private void Open(string what)
     {
-        (_draft, _raise, Problem) = (null, new RaiseDraft(), null);
+        (_draft, _raise, Problem) = (null, new RaiseDraft { Amount = _detail!.Budget.HardLimit / 2 }, null);
         SetInAddress("do", what);
     }
 

@@ -131,6 +131,15 @@ internal static class BudgetsSql
             select case when period <> 'total' then (date_trunc(period, at, 'UTC') at time zone 'UTC' + ('1 ' || period)::interval) at time zone 'UTC' end
         $$;
 
+        -- What the thing that a budget is for is called by people.
+        create function budget_scope_name(scope text, scope_id text) returns text language sql stable as $$
+            select case scope
+                when 'ticket' then (select 'T-' || k.number from tickets k where k.id = scope_id::uuid)
+                when 'task' then (select t.title from tasks t where t.id = scope_id::uuid)
+                when 'agent' then (select a.name from agents a where a.id = scope_id::uuid)
+                else nullif(scope_id, '') end
+        $$;
+
         -- Fine enough to see where the spending goes, and at the most some hundreds a period.
         create function budget_bucket(period text, at timestamptz) returns timestamptz language sql stable parallel safe as $$
             select date_bin(
@@ -276,6 +285,7 @@ internal static class BudgetsSql
         drop function budget_limit(uuid);
         drop function budget_amount_in(numeric, text, text, timestamptz);
         drop function budget_bucket(text, timestamptz);
+        drop function budget_scope_name(text, text);
         drop function budget_period_end(text, timestamptz);
         drop function budget_period_start(text, timestamptz);
         drop view budgets_exhausted;
