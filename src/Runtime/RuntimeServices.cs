@@ -63,6 +63,7 @@ public static class RuntimeServices
 
         services.TryAddSingleton(ReservationAge.Default);
         services.AddSingleton<BudgetQueries>();
+        services.AddSingleton<BudgetOutlooks>();
         services.AddSingleton<CreateBudget>();
         services.AddSingleton<ChangeBudget>();
         services.AddSingleton<DeleteBudget>();
@@ -72,6 +73,8 @@ public static class RuntimeServices
         services.AddSingleton<ReserveSpend>();
         services.AddSingleton<SettleCall>();
         services.AddSingleton<ReleaseSpend>();
+        services.AddService<ReleaseLostReservations>();
+        services.AddService<RenewBudgets>();
 
         services.AddService<CreateTicket>();
         services.AddSingleton<EditTicket>();
@@ -101,10 +104,18 @@ public static class RuntimeServices
         services.AddSingleton<DecideEscalation>();
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
+        services.AddService<EscalateBudgetBreaches>();
 
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
         services.AddSingleton<AttributeCall>();
+        services.AddSingleton<ReportCosts>();
+        services.AddService<RollUpCosts>();
+        services.AddSingleton<RebuildRollups>();
+        services.AddService<ProveRollups>();
+        services.AddSingleton<RollupQueries>();
+        services.AddSingleton<CostReadings>();
+        services.AddSingleton<CostEventQueries>();
 
         services.AddSingleton<KeptRateLimits>();
 

@@ -1,5 +1,6 @@
 using ControlCenter.Access;
 using ControlCenter.Agents;
+using ControlCenter.Costs;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Escalations;
 using ControlCenter.Events;
@@ -57,6 +58,7 @@ internal static class BusPipeline
         routes.MapAgents();
         routes.MapEscalations();
         routes.MapEvents();
+        routes.MapCosts();
         routes.MapGovernance();
         routes.MapBudgets();
         routes.MapActors();

@@ -1,7 +1,9 @@
 using ControlCenter.Access;
 using ControlCenter.Bus;
+using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Work;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Work;
 
@@ -45,7 +47,15 @@ internal static class WorkEndpoints
     private static async Task<Outcome<ClaimedWork>> ClaimAsync(ClaimTask command, CommandCall<ClaimTaskRequest> call)
     {
         using var watched = call.Request.WaitSeconds > 0 ? call.Http.RequestServices.GetRequiredService<EndRevokedAccess>().Watch(call.Http) : null;
-        return await command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted);
+        var outcome = await command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted);
+        if (outcome.Value is null && await call.Http.RequestServices.GetRequiredService<BudgetQueries>().RefusalOfAsync(call.Request.AgentId, call.Aborted) is { } reason)
+        {
+            // No work, as the contract has it, with the reason beside it: an agent that waits for work goes on waiting, and is not told of an error.
+            call.Http.Response.Headers["X-CC-Refused"] = ProblemTypes.BudgetExhausted;
+            call.Http.Response.Headers["X-CC-Refused-Detail"] = reason;
+        }
+
+        return outcome;
     }
 
     private static void MapQueries(IEndpointRouteBuilder routes)

@@ -76,6 +76,12 @@ public enum Permission
     /// <summary>Set, change and raise budgets.</summary>
     ChangeBudgets,
 
+    /// <summary>Report what something cost.</summary>
+    ReportCosts,
+
+    /// <summary>Import invoices, set rates, have the sums made anew.</summary>
+    ManageCosts,
+
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
 }
@@ -97,12 +103,11 @@ public static class PermissionMatrix
         [Role.SystemService] =
         [
             Permission.ReadAll, Permission.RegisterAgents, Permission.ActAsSelf, Permission.ActAsAnyAgent, Permission.CreateTickets, Permission.EditTickets,
-            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.CallModels, Permission.Unthrottled,
+            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.CallModels, Permission.ReportCosts, Permission.Unthrottled,
         ],
         [Role.AgentRuntime] =
         [
-            Permission.ReadAll, Permission.ActAsSelf, Permission.CreateTickets, Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations,
-            Permission.CallModels,
+            Permission.ReadAll, Permission.ActAsSelf, Permission.CreateTickets, Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.CallModels, Permission.ReportCosts,
         ],
         [Role.EmergencyOperator] =
         [

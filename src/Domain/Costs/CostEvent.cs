@@ -137,6 +137,12 @@ public sealed record CostEvent
     /// <summary>Up to 2,000 characters; never a prompt or an answer.</summary>
     public string? Notes { get; init; }
 
-    /// <summary>The entry that this one corrects.</summary>
+    /// <summary>The entry that this one corrects. The amounts and units of a correction are differences: they are added to what was counted.</summary>
     public Guid? Corrects { get; init; }
+
+    /// <summary>The invoice that this entry brings the books into line with; its amounts too are differences.</summary>
+    public Guid? InvoiceId { get; init; }
+
+    /// <summary>Whether something was used. What only corrects is counted in money, not in requests.</summary>
+    public bool IsUse => Corrects is null && InvoiceId is null;
 }

@@ -28,6 +28,9 @@ public readonly record struct Money
     /// <summary>Whether a text has the form of a currency.</summary>
     public static bool IsCurrency(string? text) => text is { Length: 3 } && text.All(char.IsAsciiLetterUpper);
 
+    /// <summary>The same amount without zeros at its end: 0.5 and not 0.500000000000, as the database gives it.</summary>
+    public static decimal Plain(decimal amount) => amount / 1.0000000000000000000000000000m;
+
     /// <summary>The sum.</summary>
     /// <exception cref="InvalidOperationException">The currencies differ: amounts are converted first, by a dated rate.</exception>
     public static Money operator +(Money left, Money right) => new(left.Amount + right.AmountIn(left.Currency), left.Currency);

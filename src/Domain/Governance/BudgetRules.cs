@@ -49,7 +49,14 @@ public static class BudgetRules
         : spent >= soft ? BudgetState.OverSoftLimit
         : BudgetState.WithinLimits;
 
-    /// <summary>How much more is proposed when a budget is used up: half of it again, and never less than what was refused.</summary>
-    public static decimal ProposedRaise(decimal hardLimit, decimal? refused) =>
-        Math.Max(decimal.Round(hardLimit / 2, 12), refused ?? 0) is > 0 and var raise ? raise : 1;
+    /// <summary>How much more is proposed when a budget is used up: what it is over by, and half of it again, or what was refused if that is more.</summary>
+    /// <param name="hardLimit">The limit as it was set.</param>
+    /// <param name="limitNow">The limit with the overrides in force.</param>
+    /// <param name="taken">What is spent and set aside.</param>
+    /// <param name="refused">What did not fit.</param>
+    public static decimal ProposedRaise(decimal hardLimit, decimal limitNow, decimal taken, decimal? refused)
+    {
+        var room = Math.Max(decimal.Round(hardLimit / 2, 12), refused ?? 0);
+        return Math.Max(taken - limitNow, 0) + (room > 0 ? room : 1);
+    }
 }

@@ -12,7 +12,7 @@ internal static class CostEventRows
         """
         event_id, at, actor_id, agent_id, session_id, activity_id, task_id, ticket_id, project, surface, node_id, module_id, provider, access_path,
         tokens_input, tokens_output, tokens_cache_read, tokens_cache_write, tokens_reasoning, usage_units_in, usage_units_out,
-        estimated_cost, billed_cost, currency, knowledge, price_id, call_end, latency_ms, retries, fallbacks, notes, corrects
+        estimated_cost, billed_cost, currency, knowledge, price_id, call_end, latency_ms, retries, fallbacks, notes, corrects, invoice_id
         """;
 
     /// <summary>
@@ -23,12 +23,12 @@ internal static class CostEventRows
         $"""
         with given as materialized (
             select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-                $25, $26, $27, $28, $29, $30, $31, $32) as e ({Columns})
+                $25, $26, $27, $28, $29, $30, $31, $32, $33) as e ({Columns})
         ), fresh as (
             insert into cost_event_ids (event_id, at) select event_id, at from given order by event_id on conflict do nothing returning event_id
         ), written as (
             insert into cost_events ({Columns}, environment, resolves_unknown)
-            select g.*, $33, g.corrects is not null and g.knowledge <> 'unknown'
+            select g.*, $34, g.corrects is not null and g.knowledge <> 'unknown'
                 and row_number() over (partition by g.corrects order by g.event_id) = 1
                 and exists (select from cost_event_ids i join cost_events c on c.at = i.at and c.event_id = i.event_id where i.event_id = g.corrects and c.knowledge = 'unknown')
                 and not exists (select from cost_events k where k.corrects = g.corrects and k.resolves_unknown)
@@ -74,6 +74,7 @@ internal static class CostEventRows
         Add(NpgsqlDbType.Integer, e => e.Fallbacks);
         Add(NpgsqlDbType.Text, e => e.Notes);
         Add(NpgsqlDbType.Uuid, e => e.Corrects);
+        Add(NpgsqlDbType.Uuid, e => e.InvoiceId);
         parameters.Add(new NpgsqlParameter { Value = environment });
 
         void Add<T>(NpgsqlDbType type, Func<CostEvent, T> column)

@@ -69,7 +69,7 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
             new
             {
                 Events = recorded.Count,
-                Unknown = recorded.Count(e => e.Knowledge == CostKnowledge.Unknown && e.Corrects is null),
+                Unknown = recorded.Count(e => e.Knowledge == CostKnowledge.Unknown && e.IsUse),
                 Costs = recorded.Where(e => e.Currency is not null).GroupBy(e => e.Currency, StringComparer.Ordinal)
                     .Select(g => new { Currency = g.Key, Amount = g.Sum(e => e.BilledCost ?? e.EstimatedCost ?? 0) }),
                 AgentId = Same(recorded, e => e.Attribution.AgentId),

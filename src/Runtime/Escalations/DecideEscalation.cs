@@ -1,6 +1,5 @@
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Escalations;
-using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Access;
@@ -55,6 +54,6 @@ public sealed class DecideEscalation(Transactions transactions, TimeProvider tim
         EscalationRules.Require(asked.Kind, request.Verdict, request.Option, asked.Options);
         await AuditLog.WriteAsync(
             unit, time, "escalation.decided", $"escalation:{id}", new { request.Verdict, request.Option, asked.ActionHash }, cancellationToken);
-        return await DecisionRecord.WriteAsync(unit, asked, request, Uuid7.New(time), cancellationToken);
+        return await DecisionRecord.WriteAsync(unit, asked, request, time, cancellationToken);
     }
 }

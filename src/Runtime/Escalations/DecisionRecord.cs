@@ -1,7 +1,10 @@
+using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Escalations;
+using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Work;
 
 namespace ControlCenter.Runtime.Escalations;
@@ -33,9 +36,9 @@ internal static class DecisionRecord
     }
 
     internal static async Task<RecordedDecision> WriteAsync(
-        UnitOfWork unit, Asked asked, DecideEscalationRequest answer, Guid decisionId, CancellationToken cancellationToken)
+        UnitOfWork unit, Asked asked, DecideEscalationRequest answer, TimeProvider time, CancellationToken cancellationToken)
     {
-        var state = EscalationRules.StateAfter(answer.Verdict);
+        var (state, decisionId) = (EscalationRules.StateAfter(answer.Verdict), Uuid7.New(time));
         await using var command = unit.Command(
             """
             with decided as (
@@ -50,7 +53,12 @@ internal static class DecisionRecord
         var at = new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellationToken))!, TimeSpan.Zero);
         if (asked is { TaskId: { } task, LeaseId: { } lease })
         {
-            await HumanWait.EndAsync(unit, task, lease, await OthersAskedAsync(unit, asked, cancellationToken), cancellationToken);
+            await HumanWait.EndAsync(unit, task, lease, await AreAskedAsync(unit, lease, asked.Id, cancellationToken), cancellationToken);
+        }
+
+        if (asked.RequestedBy == Actor.HostId)
+        {
+            await BudgetDecisions.ApplyAsync(unit, time, asked.Id, answer.Verdict, answer.Option, answer.Comment, cancellationToken);
         }
 
         unit.Record(
@@ -66,10 +74,11 @@ internal static class DecisionRecord
             decisionId, asked.Id, answer.Verdict, state, answer.Comment, answer.Option, asked.ActionHash, unit.Caller.ActorId, at);
     }
 
-    private static async Task<bool> OthersAskedAsync(UnitOfWork unit, Asked asked, CancellationToken cancellationToken)
+    /// <summary>Whether anything is still asked under a lease, but for one question.</summary>
+    internal static async Task<bool> AreAskedAsync(UnitOfWork unit, Guid lease, Guid? but, CancellationToken cancellationToken)
     {
         await using var command = unit.Command(
-            "select exists (select 1 from escalations where lease_id = @lease and state = 'waiting' and id <> @id)", ("lease", asked.LeaseId), ("id", asked.Id));
+            "select exists (select 1 from escalations where lease_id = @lease and state = 'waiting' and id <> @id)", ("lease", lease), ("id", but ?? Guid.Empty));
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 }

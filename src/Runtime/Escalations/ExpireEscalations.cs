@@ -1,7 +1,6 @@
 using System.Globalization;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Escalations;
-using ControlCenter.Domain.Ids;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
 using Microsoft.Extensions.Logging;
@@ -43,7 +42,7 @@ public sealed class ExpireEscalations(Transactions transactions, TimeProvider ti
         {
             var asked = await DecisionRecord.LockAsync(unit, id, cancellationToken);
             var answer = new DecideEscalationRequest(Verdict.Expired, "Nobody decided in time.");
-            await DecisionRecord.WriteAsync(unit, asked, answer, Uuid7.New(Time), cancellationToken);
+            await DecisionRecord.WriteAsync(unit, asked, answer, Time, cancellationToken);
         }
 
         return overdue.Count;

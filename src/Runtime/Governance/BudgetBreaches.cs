@@ -18,6 +18,9 @@ public sealed record Breach(Guid BudgetId, DateTimeOffset PeriodStart, decimal? 
 /// </summary>
 public sealed class BudgetBreaches(TimeProvider time)
 {
+    // A budget for good has no end that a raise could last to.
+    private const int ProposedDays = 1;
+
     /// <summary>Tells once a period that a budget's soft limit is reached.</summary>
     public static async Task TellSoftLimitAsync(UnitOfWork unit, Guid budget, DateTimeOffset start, CancellationToken cancellationToken)
     {
@@ -44,12 +47,13 @@ public sealed class BudgetBreaches(TimeProvider time)
         var id = Uuid7.New(time);
         await using var insert = unit.Command(
             """
-            insert into budget_breaches (id, budget_id, period_start, period_end, spent, limit_then, refused_amount)
-            values (@id, @budget, @start, @end, @spent, @limit, @refused)
+            insert into budget_breaches (id, budget_id, period_start, period_end, spent, limit_then, refused_amount, proposed_raise, proposed_until)
+            values (@id, @budget, @start, @end, @spent, @limit, @refused, @raise, coalesce(@end, clock_timestamp() + make_interval(days => @days)))
             on conflict (budget_id, period_start) where closed_at is null do nothing
             """,
             ("id", id), ("budget", breach.BudgetId), ("start", breach.PeriodStart.UtcDateTime), ("end", standing.PeriodEnd?.UtcDateTime),
-            ("spent", standing.Spent), ("limit", standing.Limit), ("refused", breach.Refused));
+            ("spent", standing.Spent), ("limit", standing.Limit), ("refused", breach.Refused),
+            ("raise", BudgetRules.ProposedRaise(standing.Hard, standing.Limit, standing.Spent + standing.Reserved, breach.Refused)), ("days", ProposedDays));
         var opened = await insert.ExecuteNonQueryAsync(cancellationToken) == 1;
         if (!opened)
         {
@@ -86,7 +90,8 @@ public sealed class BudgetBreaches(TimeProvider time)
     /// <param name="budget">Which budget.</param>
     /// <param name="why">What made room: <c>raised</c>, <c>changed</c>, <c>deleted</c>, <c>period_over</c>.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task CloseAsync(UnitOfWork unit, Guid budget, string why, CancellationToken cancellationToken)
+    /// <param name="evenIfFull">Also if there is none: somebody has decided, and what happens next is a new breach.</param>
+    public static async Task CloseAsync(UnitOfWork unit, Guid budget, string why, CancellationToken cancellationToken, bool evenIfFull = false)
     {
         var closed = new List<Guid>();
         await using (var command = unit.Command(
@@ -94,11 +99,11 @@ public sealed class BudgetBreaches(TimeProvider time)
             update budget_breaches x set closed_at = clock_timestamp(), closed_why = @why
             from budgets b, budget_periods p
             where x.budget_id = @budget and x.closed_at is null and b.id = x.budget_id and p.budget_id = x.budget_id and p.period_start = x.period_start
-                and (b.deleted_at is not null or x.period_end <= clock_timestamp()
+                and (@even_if_full or b.deleted_at is not null or x.period_end <= clock_timestamp()
                     or (p.spent < budget_limit(b.id) and x.limit_then < budget_limit(b.id)))
             returning x.id
             """,
-            ("budget", budget), ("why", why)))
+            ("budget", budget), ("why", why), ("even_if_full", evenIfFull)))
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
             while (await reader.ReadAsync(cancellationToken))

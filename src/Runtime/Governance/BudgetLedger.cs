@@ -39,13 +39,18 @@ public sealed class BudgetLedger(BudgetBreaches breaches)
     private static async Task<List<(Guid Budget, DateTimeOffset Start, bool OverSoft, bool OverHard)>> AddAsync(
         UnitOfWork unit, IReadOnlyList<CostEvent> costs, CancellationToken cancellationToken)
     {
-        var lines = costs.SelectMany(c => BudgetTarget.Of(c.Attribution, c.ModuleId, c.Provider).Select(t => (Cost: c, Target: t))).ToList();
-        await using var command = unit.Command("select budget, start, over_soft, over_hard from budget_charge(@ats, @scopes, @ids, @amounts, @currencies)");
-        command.Parameters.AddWithValue("ats", lines.ConvertAll(l => l.Cost.At.UtcDateTime).ToArray());
+        var resolved = await ResolvedAsync(unit, costs, cancellationToken);
+        var lines = costs.Select(c => (Cost: c, c.At, Resolves: false))
+            .Concat(costs.Where(c => resolved.ContainsKey(c.EventId)).Select(c => (Cost: c, At: resolved[c.EventId], Resolves: true)))
+            .SelectMany(l => BudgetTarget.Of(l.Cost.Attribution, l.Cost.ModuleId, l.Cost.Provider).Select(t => (l.Cost, l.At, l.Resolves, Target: t)))
+            .ToList();
+        await using var command = unit.Command("select budget, start, over_soft, over_hard from budget_charge(@ats, @scopes, @ids, @amounts, @currencies, @resolving)");
+        command.Parameters.AddWithValue("ats", lines.ConvertAll(l => l.At.UtcDateTime).ToArray());
         command.Parameters.AddWithValue("scopes", lines.ConvertAll(l => l.Target.Wire).ToArray());
         command.Parameters.AddWithValue("ids", lines.ConvertAll(l => l.Target.Id).ToArray());
         command.Parameters.AddWithValue("amounts", NpgsqlDbType.Array | NpgsqlDbType.Numeric, lines.ConvertAll(l => l.Cost.BilledCost ?? l.Cost.EstimatedCost).ToArray());
         command.Parameters.AddWithValue("currencies", NpgsqlDbType.Array | NpgsqlDbType.Text, lines.ConvertAll(l => l.Cost.Currency).ToArray());
+        command.Parameters.AddWithValue("resolving", lines.ConvertAll(l => l.Resolves).ToArray());
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var reached = new List<(Guid, DateTimeOffset, bool, bool)>();
         while (await reader.ReadAsync(cancellationToken))
@@ -54,5 +59,32 @@ public sealed class BudgetLedger(BudgetBreaches breaches)
         }
 
         return reached;
+    }
+
+    // When the unknown costs arose that one of these has made known.
+    private static async Task<Dictionary<Guid, DateTimeOffset>> ResolvedAsync(UnitOfWork unit, IReadOnlyList<CostEvent> costs, CancellationToken cancellationToken)
+    {
+        var resolved = new Dictionary<Guid, DateTimeOffset>();
+        var corrections = costs.Where(c => c.Corrects is not null).ToList();
+        if (corrections.Count == 0)
+        {
+            return resolved;
+        }
+
+        await using var command = unit.Command(
+            """
+            select e.event_id, o.at
+            from unnest(@ids, @ats) c (event_id, at)
+            join cost_events e on e.event_id = c.event_id and e.at = c.at and e.resolves_unknown
+            join cost_event_ids o on o.event_id = e.corrects
+            """,
+            ("ids", corrections.ConvertAll(c => c.EventId).ToArray()), ("ats", corrections.ConvertAll(c => c.At.UtcDateTime).ToArray()));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            resolved[reader.GetGuid(0)] = reader.GetFieldValue<DateTimeOffset>(1);
+        }
+
+        return resolved;
     }
 }

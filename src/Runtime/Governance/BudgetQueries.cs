@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using ControlCenter.Domain.Governance;
 using ControlCenter.Domain.Problems;
@@ -41,11 +42,11 @@ public sealed record BudgetChangeView(Guid ChangeId, DateTimeOffset At, Guid By,
 public sealed record BudgetOverrideView(
     Guid OverrideId, decimal Amount, string Reason, DateTimeOffset MadeAt, string MadeByName, DateTimeOffset ExpiresAt, bool InForce, Guid? EscalationId);
 
-/// <summary>A budget with all that was done to it.</summary>
-public sealed record BudgetDetail(BudgetView Budget, IReadOnlyList<BudgetOverrideView> Overrides, IReadOnlyList<BudgetChangeView> History);
+/// <summary>A budget with where it is heading and all that was done to it. No forecast: too little has been seen.</summary>
+public sealed record BudgetDetail(BudgetView Budget, BudgetForecast? Forecast, IReadOnlyList<BudgetOverrideView> Overrides, IReadOnlyList<BudgetChangeView> History);
 
 /// <summary>Reads budgets.</summary>
-public sealed class BudgetQueries(NpgsqlDataSource database)
+public sealed class BudgetQueries(NpgsqlDataSource database, BudgetOutlooks outlooks)
 {
     private const int MostLines = 200;
 
@@ -80,8 +81,27 @@ public sealed class BudgetQueries(NpgsqlDataSource database)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         return await FindAsync(connection, id, cancellationToken) is { } budget
-            ? new BudgetDetail(budget, await OverridesAsync(connection, id, cancellationToken), await HistoryAsync(connection, id, cancellationToken))
+            ? new BudgetDetail(
+                budget, (await outlooks.OfAsync([budget], cancellationToken))[0].Forecast, await OverridesAsync(connection, id, cancellationToken), await HistoryAsync(connection, id, cancellationToken))
             : null;
+    }
+
+    /// <summary>Why an agent is handed no work just now: a budget of its own, or of everybody, is used up. Null if none is.</summary>
+    public async Task<string?> RefusalOfAsync(Guid agent, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            "select scope, period, budget_id, period_end from budgets_exhausted where scope = 'global' or (scope = 'agent' and scope_id = @agent) order by scope limit 1");
+        command.Parameters.AddWithValue("agent", agent.ToString());
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken))
+        {
+            return null;
+        }
+
+        var whose = reader.GetString(0) == "global" ? "The global budget" : "This agent's budget";
+        var until = reader.ValueOrNull<DateTimeOffset>(3) is { } end
+            ? string.Create(CultureInfo.InvariantCulture, $"it begins anew at {end.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}, unless it is raised before") : "until it is raised";
+        return $"{whose} for {BudgetName.Span(WireNames<BudgetPeriod>.Parse(reader.GetString(1)))} ({reader.GetGuid(2)}) is used up; {until}.";
     }
 
     /// <summary>A budget as the transaction on a connection sees it.</summary>

@@ -34,23 +34,26 @@ public sealed class OverrideBudget(Transactions transactions, TimeProvider time)
         return transactions.RunAsync(caller, idempotency, async (unit, ct) =>
         {
             await BudgetRows.LockAsync(unit, budget, ct);
-            return await RaiseAsync(unit, budget, request.Amount, TimeSpan.FromSeconds(request.ExpiresInSeconds), request.Reason.Trim(), null, ct);
+            var raised = await RaiseAsync(unit, time, budget, request.Amount, new Lasting(For: TimeSpan.FromSeconds(request.ExpiresInSeconds)), request.Reason.Trim(), null, ct);
+            await BudgetBreaches.CloseAsync(unit, budget, "raised", ct);
+            return raised;
         }, cancellationToken);
     }
 
     /// <summary>Raises a budget in a transaction that has locked it.</summary>
-    internal async Task<BudgetOverride> RaiseAsync(
-        UnitOfWork unit, Guid budget, decimal amount, TimeSpan lasts, string reason, Guid? escalation, CancellationToken cancellationToken)
+    internal static async Task<BudgetOverride> RaiseAsync(
+        UnitOfWork unit, TimeProvider time, Guid budget, decimal amount, Lasting lasting, string reason, Guid? escalation, CancellationToken cancellationToken)
     {
         var id = Uuid7.New(time);
         BudgetOverride raised;
         await using (var command = unit.Command(
             """
             insert into budget_overrides (id, budget_id, amount, reason, made_by, expires_at, escalation_id)
-            values (@id, @budget, @amount, @reason, @actor, clock_timestamp() + @lasts, @escalation)
+            values (@id, @budget, @amount, @reason, @actor, coalesce(@until, clock_timestamp() + @for), @escalation)
             returning made_at, expires_at
             """,
-            ("id", id), ("budget", budget), ("amount", amount), ("reason", reason), ("actor", unit.Caller.ActorId), ("lasts", lasts), ("escalation", escalation)))
+            ("id", id), ("budget", budget), ("amount", amount), ("reason", reason), ("actor", unit.Caller.ActorId), ("until", lasting.Until?.UtcDateTime), ("for", lasting.For),
+            ("escalation", escalation)))
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
             await reader.ReadAsync(cancellationToken);
@@ -60,7 +63,9 @@ public sealed class OverrideBudget(Transactions transactions, TimeProvider time)
 
         await BudgetHistory.WriteAsync(
             unit, time, budget, "raised", new { raised.OverrideId, raised.Amount, raised.Reason, raised.ExpiresAt, raised.EscalationId }, cancellationToken);
-        await BudgetBreaches.CloseAsync(unit, budget, "raised", cancellationToken);
         return raised;
     }
+
+    /// <summary>For so long by the database's clock, or until a moment.</summary>
+    internal readonly record struct Lasting(TimeSpan? For = null, DateTimeOffset? Until = null);
 }

@@ -20,29 +20,32 @@ public sealed class CancelTask(Transactions transactions)
     {
         caller.Require(Permission.CancelTasks);
         new FieldErrors().Add("reason", TextRules.OptionalLongText(request.Reason)).ThrowIfAny();
-        return transactions.RunAsync(caller, idempotency, async (unit, ct) =>
-        {
-            // The lease first, then the task: the order in which every write under a lease locks.
-            await unit.ExecuteAsync("select 1 from leases where task_id = @id and ended_at is null for update", ct, ("id", task));
-            var (state, attempt, ticket, agent, lease) = await LockAsync(unit, task, ct);
-            var next = TaskTransitions.Next(state, TaskTrigger.Cancelled);
-            if (lease is { } held)
-            {
-                await EndLease.ExecuteAsync(unit, held, LeaseEnd.Cancelled, ct);
-                unit.Record(
-                    "lease.revoked", ("lease", held.ToString()),
-                    new { AgentId = agent, LeaseId = held, TaskId = task, Why = "the task was cancelled" }, ticket, task);
-            }
+        return transactions.RunAsync(caller, idempotency, (unit, ct) => WithinAsync(unit, task, request.Reason, ct), cancellationToken);
+    }
 
-            await unit.ExecuteAsync(
-                """
-                update tasks set state = @state, lease_id = null, error = @reason, updated_at = clock_timestamp(), ended_at = clock_timestamp()
-                where id = @id
-                """,
-                ct, ("id", task), ("state", WireNames<TaskState>.ToWire(next)), ("reason", request.Reason));
-            unit.Record("task.cancelled", ("task", task.ToString()), new { request.Reason, AgentId = agent }, ticket, task);
-            return new TaskStanding(task, next, attempt);
-        }, cancellationToken);
+    /// <summary>Cancels a task in a transaction that does more.</summary>
+    internal static async Task<TaskStanding> WithinAsync(UnitOfWork unit, Guid task, string? reason, CancellationToken cancellationToken)
+    {
+        // The lease first, then the task: the order in which every write under a lease locks.
+        await unit.ExecuteAsync("select 1 from leases where task_id = @id and ended_at is null for update", cancellationToken, ("id", task));
+        var (state, attempt, ticket, agent, lease) = await LockAsync(unit, task, cancellationToken);
+        var next = TaskTransitions.Next(state, TaskTrigger.Cancelled);
+        if (lease is { } held)
+        {
+            await EndLease.ExecuteAsync(unit, held, LeaseEnd.Cancelled, cancellationToken);
+            unit.Record(
+                "lease.revoked", ("lease", held.ToString()),
+                new { AgentId = agent, LeaseId = held, TaskId = task, Why = "the task was cancelled" }, ticket, task);
+        }
+
+        await unit.ExecuteAsync(
+            """
+            update tasks set state = @state, lease_id = null, error = @reason, updated_at = clock_timestamp(), ended_at = clock_timestamp()
+            where id = @id
+            """,
+            cancellationToken, ("id", task), ("state", WireNames<TaskState>.ToWire(next)), ("reason", reason));
+        unit.Record("task.cancelled", ("task", task.ToString()), new { Reason = reason, AgentId = agent }, ticket, task);
+        return new TaskStanding(task, next, attempt);
     }
 
     private static async Task<(TaskState State, int Attempt, Guid Ticket, Guid? Agent, Guid? Lease)> LockAsync(

@@ -91,7 +91,8 @@ public sealed class ClaimTask(
         {
             BatchCommands =
             {
-                // A stop that the agent has not acknowledged keeps work from it like a pause, unless it was told to resume since.
+                // A stop that the agent has not acknowledged keeps work from it like a pause, unless it was told to resume since;
+                // and so does a budget of its own, or of everybody, that is used up.
                 new NpgsqlBatchCommand(
                     """
                     select id, capabilities, paused or exists (
@@ -99,6 +100,8 @@ public sealed class ClaimTask(
                         where s.agent_id = a.id and s.kind = 'stop' and s.acknowledged_at is null and not exists (
                             select 1 from interventions r
                             where r.agent_id = a.id and r.kind = 'resume' and r.requested_at > s.requested_at))
+                        or exists (
+                            select 1 from budgets_exhausted x where x.scope = 'global' or (x.scope = 'agent' and x.scope_id = a.id::text))
                     from agents a where id = any($1)
                     """)
                 {
@@ -113,7 +116,11 @@ public sealed class ClaimTask(
                     from capability_sets s
                     cross join lateral (
                         select id, ticket_id, priority, ordinal, fencing_token from tasks
-                        where state = 'ready' and capability_set_id = s.id
+                        where state = 'ready' and capability_set_id = s.id and not exists (
+                            select 1 from budgets_exhausted x
+                            where (x.scope = 'task' and x.scope_id = tasks.id::text)
+                                or (x.scope = 'ticket' and x.scope_id = tasks.ticket_id::text)
+                                or (x.scope = 'project' and x.scope_id = (select k.project from tickets k where k.id = tasks.ticket_id)))
                         order by priority desc, ordinal limit $3 for update skip locked) t
                     where s.capabilities <@ ($1 || array(select unnest(capabilities) from agents where id = any($2)))
                     order by t.priority desc, t.ordinal
@@ -254,7 +261,7 @@ public sealed class ClaimTask(
 
     private static bool MayMakeReady(string kind) =>
         kind is "task.created" or "task.ready" or "task.released" or "task.dependencies_changed" or "agent.resumed" or "intervention.acknowledged"
-            or "admission.changed";
+            or "admission.changed" or "budget.reopened";
 
     /// <summary>One caller's wish.</summary>
     /// <param name="AgentId">For whom.</param>

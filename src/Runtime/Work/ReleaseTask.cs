@@ -21,16 +21,20 @@ public sealed class ReleaseTask(Transactions transactions)
     {
         caller.Require(Permission.ActAsSelf);
         new FieldErrors().Add("reason", TextRules.OptionalLongText(request.Reason)).ThrowIfAny();
-        return transactions.RunAsync(caller, idempotency, async (unit, ct) =>
-        {
-            var held = await LeaseHolder.RequireAsync(unit, new LeaseProof(task, request.LeaseId, request.FencingToken), ct);
-            var state = TaskTransitions.Next(held.State, TaskTrigger.Released);
-            await EndLease.ExecuteAsync(unit, request.LeaseId, LeaseEnd.Released, ct);
-            await unit.ExecuteAsync(
-                "update tasks set state = @state, lease_id = null, updated_at = clock_timestamp() where id = @id",
-                ct, ("id", task), ("state", WireNames<TaskState>.ToWire(state)));
-            unit.Record("task.released", ("task", task.ToString()), new { held.AgentId, request.Reason }, held.TicketId, task);
-            return new TaskStanding(task, state, held.Attempt);
-        }, cancellationToken);
+        return transactions.RunAsync(
+            caller, idempotency, (unit, ct) => WithinAsync(unit, new LeaseProof(task, request.LeaseId, request.FencingToken), request.Reason, ct), cancellationToken);
+    }
+
+    /// <summary>Gives the task back in a transaction that does more.</summary>
+    internal static async Task<TaskStanding> WithinAsync(UnitOfWork unit, LeaseProof proof, string? reason, CancellationToken cancellationToken)
+    {
+        var held = await LeaseHolder.RequireAsync(unit, proof, cancellationToken);
+        var state = TaskTransitions.Next(held.State, TaskTrigger.Released);
+        await EndLease.ExecuteAsync(unit, proof.LeaseId, LeaseEnd.Released, cancellationToken);
+        await unit.ExecuteAsync(
+            "update tasks set state = @state, lease_id = null, updated_at = clock_timestamp() where id = @id",
+            cancellationToken, ("id", proof.TaskId), ("state", WireNames<TaskState>.ToWire(state)));
+        unit.Record("task.released", ("task", proof.TaskId.ToString()), new { held.AgentId, Reason = reason }, held.TicketId, proof.TaskId);
+        return new TaskStanding(proof.TaskId, state, held.Attempt);
     }
 }

@@ -2,6 +2,7 @@ using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Governance;
+using ControlCenter.Tests.Work;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ControlCenter.Tests.Governance;
@@ -112,6 +113,19 @@ public sealed class SpendTests(HostFixture fixture) : BusTests(fixture)
         (await CountersAsync(budget)).ShouldBe((9.6m, 0, 16));
         (await Host.SqlAsync<long>($"select count(*) from budget_breaches where budget_id = '{budget}'", Stop)).ShouldBe(1);
         (await Host.SqlAsync<long>($"select count(*) from events where kind = 'budget.exhausted' and subject_id = '{budget}'", Stop)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Sixteen_costs_that_are_reported_at_once_are_sixteen_successes_and_one_incident()
+    {
+        var budget = await BudgetAsync(hard: 1, scope: "module", scopeId: _project);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Founder.PostAsync(
+            "cost-events", new { module_id = _project, provider = "p", access_path = "api", estimated_cost = 0.6, currency = "USD" }, Stop)));
+
+        answers.ShouldAllBe(a => (int)a.Status == 201);
+        (await CountersAsync(budget)).ShouldBe((9.6m, 0, 16));
+        (await Host.SqlAsync<long>($"select count(*) from budget_breaches where budget_id = '{budget}'", Stop)).ShouldBe(1);
+        await LeaseTests.Eventually(async () => await Host.SqlAsync<long>($"select count(*) from escalations where title like '%{_project}%'", Stop) == 1);
     }
 
     [Fact]

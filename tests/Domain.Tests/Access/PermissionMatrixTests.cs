@@ -18,8 +18,8 @@ public sealed class PermissionMatrixTests
 
     /// <summary>The whole matrix of SE-01, so that a changed right shows as a changed line.</summary>
     [Theory]
-    [InlineData(Role.SystemService, "read_all register_agents act_as_self act_as_any_agent create_tickets edit_tickets create_tasks post_events open_escalations call_models unthrottled")]
-    [InlineData(Role.AgentRuntime, "read_all act_as_self create_tickets create_tasks post_events open_escalations call_models")]
+    [InlineData(Role.SystemService, "read_all register_agents act_as_self act_as_any_agent create_tickets edit_tickets create_tasks post_events open_escalations call_models report_costs unthrottled")]
+    [InlineData(Role.AgentRuntime, "read_all act_as_self create_tickets create_tasks post_events open_escalations call_models report_costs")]
     [InlineData(Role.EmergencyOperator, "read_all cancel_tasks decide intervene change_admission")]
     [InlineData(Role.ReadOnlyObserver, "read_all")]
     public void A_role_may_do_just_this(Role role, string permissions) =>
@@ -36,6 +36,7 @@ public sealed class PermissionMatrixTests
     [InlineData(Permission.ManageKeys)]
     [InlineData(Permission.ManageModels)]
     [InlineData(Permission.ChangeAdmission)]
+    [InlineData(Permission.ManageCosts)]
     public void Neither_agents_nor_services_decide_for_the_founder(Permission permission)
     {
         PermissionMatrix.Allows(Role.AgentRuntime, permission).ShouldBeFalse();

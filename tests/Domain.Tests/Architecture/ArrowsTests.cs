@@ -22,6 +22,7 @@ public sealed partial class ArrowsTests
         [("Agents", "Work")] = "a heartbeat renews leases in the same transaction",
         [("Costs", "Governance")] = "a cost is charged to its budgets in the transaction that records it",
         [("Escalations", "Access")] = "a decision is audited in the same transaction",
+        [("Escalations", "Governance")] = "a budget that is used up is asked about, and a decision raises it in the same transaction",
         [("Escalations", "Work")] = "asking under a lease parks its task in the same transaction",
         [("Governance", "Access")] = "a change of admission is audited in the same transaction",
         [("Governance", "Costs")] = "a call is settled and its cost recorded in one transaction",

@@ -12,6 +12,7 @@ public sealed class ProblemTypesTests
     [InlineData("reserved_kind", 400)]
     [InlineData("cyclic_dependency", 400)]
     [InlineData("unauthenticated", 401)]
+    [InlineData("budget_exhausted", 402)]
     [InlineData("forbidden", 403)]
     [InlineData("not_found", 404)]
     [InlineData("method_not_allowed", 405)]

@@ -95,12 +95,21 @@ internal static class BudgetsSql
             spent numeric not null,
             limit_then numeric not null,
             refused_amount numeric,
+            -- What the founder is asked for: the decision is about exactly this.
+            proposed_raise numeric not null,
+            proposed_until timestamptz not null,
             escalation_id uuid,
             closed_at timestamptz,
             closed_why text
         );
         create unique index budget_breaches_one_open on budget_breaches (budget_id, period_start) where closed_at is null;
         create index budget_breaches_by_escalation on budget_breaches (escalation_id) where escalation_id is not null;
+
+        -- What is not worked for just now. There are a handful of open breaches at the most, so that a claim may look at them all.
+        create view budgets_exhausted as
+            select x.id as breach_id, b.id as budget_id, b.scope, b.scope_id, b.period, x.period_end, x.escalation_id
+            from budget_breaches x join budgets b on b.id = x.budget_id
+            where x.closed_at is null and (x.period_end is null or x.period_end > clock_timestamp());
 
         create table budget_breach_tasks (
             breach_id uuid not null references budget_breaches,
@@ -210,23 +219,25 @@ internal static class BudgetsSql
         end $$;
 
         -- Adds what was spent to every budget in scope, and names those whose soft or hard limit it has reached in the period that is now.
-        create function budget_charge(ats timestamptz[], scopes text[], scope_ids text[], amounts numeric[], currencies text[])
+        -- A line that resolves is for an unknown cost that has become known: it takes that out of the unknown, in the period in which it arose.
+        create function budget_charge(ats timestamptz[], scopes text[], scope_ids text[], amounts numeric[], currencies text[], resolving boolean[])
         returns table (budget uuid, start timestamptz, over_soft boolean, over_hard boolean)
         language sql volatile as $$
             with lines as (
-                select b.id, b.period, e.at, budget_amount_in(e.amount, e.currency, b.currency, e.at) as amount
-                from unnest(ats, scopes, scope_ids, amounts, currencies) e (at, scope, scope_id, amount, currency)
+                select b.id, b.period, e.at, e.resolves, case when e.resolves then 0 else budget_amount_in(e.amount, e.currency, b.currency, e.at) end as amount
+                from unnest(ats, scopes, scope_ids, amounts, currencies, resolving) e (at, scope, scope_id, amount, currency, resolves)
                 join budgets b on b.scope = e.scope and b.scope_id = e.scope_id and b.deleted_at is null),
             charged as (
                 insert into budget_periods as p (budget_id, period_start, spent, cost_events, unknown_events)
-                select id, budget_period_start(period, at), coalesce(sum(amount), 0), count(*), count(*) filter (where amount is null)
+                select id, budget_period_start(period, at), coalesce(sum(amount), 0), count(*) filter (where not resolves),
+                    count(*) filter (where amount is null) - count(*) filter (where resolves)
                 from lines group by 1, 2 order by 1, 2
                 on conflict (budget_id, period_start) do update set
                     spent = p.spent + excluded.spent, cost_events = p.cost_events + excluded.cost_events, unknown_events = p.unknown_events + excluded.unknown_events
                 returning p.budget_id, p.period_start, p.spent, p.soft_told_at),
             bucketed as (
                 insert into budget_spending as s (budget_id, bucket_start, spent)
-                select id, budget_bucket(period, at), sum(amount) from lines where amount is not null group by 1, 2 order by 1, 2
+                select id, budget_bucket(period, at), sum(amount) from lines where amount is not null and not resolves group by 1, 2 order by 1, 2
                 on conflict (budget_id, bucket_start) do update set spent = s.spent + excluded.spent)
             select c.budget_id, c.period_start, c.soft_told_at is null and c.spent >= b.soft_limit, c.spent > 0 and c.spent >= budget_limit(b.id)
             from charged c join budgets b on b.id = c.budget_id
@@ -260,13 +271,14 @@ internal static class BudgetsSql
     public const string Down =
         """
         drop function budget_release(uuid, boolean);
-        drop function budget_charge(timestamptz[], text[], text[], numeric[], text[]);
+        drop function budget_charge(timestamptz[], text[], text[], numeric[], text[], boolean[]);
         drop function budget_reserve(uuid, interval, text[], text[], numeric, text, jsonb, text, text);
         drop function budget_limit(uuid);
         drop function budget_amount_in(numeric, text, text, timestamptz);
         drop function budget_bucket(text, timestamptz);
         drop function budget_period_end(text, timestamptz);
         drop function budget_period_start(text, timestamptz);
+        drop view budgets_exhausted;
         drop table budget_breach_tasks, budget_breaches, budget_reservations, budget_overrides, budget_spending, budget_periods, budget_changes, budgets;
         """;
 }

@@ -45,6 +45,8 @@ internal static class CostsSql
             fallbacks integer not null default 0,
             notes text,
             corrects uuid,
+            -- An entry that brings the books into line with this invoice.
+            invoice_id uuid,
             resolves_unknown boolean not null default false,
             primary key (at, event_id),
             -- Not known is null, never zero with a name; and an amount without a currency is no amount.
