@@ -32,9 +32,11 @@ internal static class GatewayEndpoints
     /// <summary>Clients of models look whether anybody is there before they call: they are told, and are not sent to sign in.</summary>
     public static void AnswerModelClients(this WebApplication app) => app.Use((http, next) =>
     {
-        var asks = http.Request.Path == "/" && (HttpMethods.IsHead(http.Request.Method) || HttpMethods.IsGet(http.Request.Method))
-            && !http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
-            && !http.Request.Headers.ContainsKey("Cookie");
+        var headers = http.Request.Headers;
+        var accepts = headers.Accept.ToString();
+        var isClient = accepts.Length > 0 || headers.ContainsKey("x-api-key") || headers.ContainsKey("Authorization");
+        var asks = http.Request.Path == "/" && !headers.ContainsKey("Cookie") && !accepts.Contains("text/html", StringComparison.OrdinalIgnoreCase)
+            && (HttpMethods.IsHead(http.Request.Method) || (HttpMethods.IsGet(http.Request.Method) && isClient));
         if (!asks)
         {
             return next(http);

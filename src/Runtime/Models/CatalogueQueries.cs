@@ -56,8 +56,8 @@ public sealed record DecisionRow(
 
 /// <summary>How a module has done lately.</summary>
 /// <param name="Module">Which.</param>
-/// <param name="Calls">How many calls it ended, well or badly.</param>
-/// <param name="Failures">How many badly.</param>
+/// <param name="Calls">How many calls reached it.</param>
+/// <param name="Failures">How many it failed at least once, whoever answered in the end.</param>
 /// <param name="Fallbacks">How many came to it because another could not.</param>
 /// <param name="MedianMs">Half of them took less.</param>
 public sealed record ModuleRecord(string Module, int Calls, int Failures, int Fallbacks, int? MedianMs);
@@ -103,9 +103,12 @@ public sealed class DecisionQueries(NpgsqlDataSource database)
     {
         await using var command = database.CreateCommand(
             """
-            select module_id, count(*)::int, count(*) filter (where ended in ('failed', 'cut_by_upstream', 'throttled'))::int, count(*) filter (where fallbacks > 0)::int,
-                (percentile_cont(0.5) within group (order by took_ms) filter (where ended = 'completed'))::int
-            from gateway_decisions where at >= @since and module_id is not null and ended is not null group by module_id
+            select s.module, count(distinct d.id)::int,
+                count(distinct d.id) filter (where s.what = 'failed' or (d.module_id = s.module and d.ended in ('failed', 'cut_by_upstream', 'throttled')))::int,
+                count(distinct d.id) filter (where s.what = 'answered' and d.fallbacks > 0)::int,
+                (percentile_cont(0.5) within group (order by d.took_ms) filter (where s.what = 'answered' and d.ended = 'completed'))::int
+            from gateway_decisions d, jsonb_to_recordset(d.steps) as s(module text, what text)
+            where d.at >= @since and s.what <> 'skipped' group by s.module
             """);
         command.Parameters.AddWithValue("since", since);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);

@@ -144,7 +144,9 @@ public sealed class GatewayTests(GatewayFixture gateway) : IClassFixture<Gateway
         using var http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = gateway.Host.Address };
         using var head = new HttpRequestMessage(HttpMethod.Head, "/");
         (await http.SendAsync(head, Stop)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await http.GetAsync("/", Stop)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        using var client = new HttpRequestMessage(HttpMethod.Get, "/");
+        client.Headers.Add("Accept", "*/*");
+        (await http.SendAsync(client, Stop)).StatusCode.ShouldBe(HttpStatusCode.OK);
         using var browser = new HttpRequestMessage(HttpMethod.Get, "/");
         browser.Headers.Add("Accept", "text/html");
         (await http.SendAsync(browser, Stop)).StatusCode.ShouldBe(HttpStatusCode.Redirect);

@@ -26,9 +26,10 @@ internal static class ModelWords
         }
         """;
 
-    /// <summary>How a module is.</summary>
-    public static StatusLook Look(BreakerView breaker) => breaker.Health switch
+    /// <summary>How a module is, as it was seen: one that has not been called lately is not known to be well.</summary>
+    public static StatusLook Look(BreakerView breaker, ModuleRecord? lately) => breaker.Health switch
     {
+        ModuleHealth.Healthy when lately is null => new("", "question", "Not called lately"),
         ModuleHealth.Healthy => new("good", "check", "Healthy"),
         ModuleHealth.Degraded => new("warn", "alert", $"{breaker.Failures} failed in a row"),
         ModuleHealth.Throttled => new("info", "clock", "Asks for patience"),
