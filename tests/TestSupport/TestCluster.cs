@@ -47,7 +47,7 @@ public static class TestCluster
     private static async Task<EmbeddedPostgres> StartAsync(CancellationToken cancellationToken)
     {
         var cluster = await EmbeddedPostgres.StartAsync(
-            new EmbeddedPostgresOptions(Home, Database: Template), NullLogger.Instance, TimeProvider.System, cancellationToken);
+            new EmbeddedPostgresOptions(Home, Database: Template, MostConnections: 500), NullLogger.Instance, TimeProvider.System, cancellationToken);
         var options = new DbContextOptionsBuilder<ControlCenterDb>().UseNpgsql(
             new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Pooling = false }.ConnectionString).Options;
         await using var db = new ControlCenterDb(options);

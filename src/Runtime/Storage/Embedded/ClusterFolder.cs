@@ -220,7 +220,7 @@ public sealed partial class ClusterFolder
     }
 
     /// <summary>Writes the settings that the host decides; a person's own go into <c>postgresql.conf</c> and lose to these.</summary>
-    public async Task WriteSettingsAsync(int port, CancellationToken cancellationToken)
+    public async Task WriteSettingsAsync(int port, int mostConnections, CancellationToken cancellationToken)
     {
         var settings = $"""
             # Written by Control Center at each start.
@@ -228,7 +228,7 @@ public sealed partial class ClusterFolder
             port = {port}
             unix_socket_directories = '{SocketFolder}'
             unix_socket_permissions = 0700
-            max_connections = 100
+            max_connections = {mostConnections}
             shared_buffers = 128MB
             password_encryption = 'scram-sha-256'
             wal_level = replica

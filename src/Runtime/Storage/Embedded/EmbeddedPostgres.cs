@@ -7,7 +7,8 @@ namespace ControlCenter.Runtime.Storage.Embedded;
 /// <param name="HomeFolder">The host's data folder (<c>CC_HOME</c>).</param>
 /// <param name="Port">The loopback port; a free one that is then kept, unless said.</param>
 /// <param name="Database">The database's name.</param>
-public sealed record EmbeddedPostgresOptions(string HomeFolder, int? Port = null, string Database = "control_center");
+/// <param name="MostConnections">How many it takes; a host needs some thirty.</param>
+public sealed record EmbeddedPostgresOptions(string HomeFolder, int? Port = null, string Database = "control_center", int MostConnections = 100);
 
 /// <summary>The host's own PostgreSQL: made at the first start, started with the host, watched, and stopped cleanly after it.</summary>
 public sealed partial class EmbeddedPostgres : IAsyncDisposable
@@ -167,7 +168,7 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         for (var attempt = 1; ; attempt++)
         {
             Port = _cluster.ChoosePort(_options.Port);
-            await _cluster.WriteSettingsAsync(Port, cancellationToken);
+            await _cluster.WriteSettingsAsync(Port, _options.MostConnections, cancellationToken);
             _server = ServerProcess.Launch(_binaries, _cluster, _log);
             try
             {
