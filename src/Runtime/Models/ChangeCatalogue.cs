@@ -131,7 +131,13 @@ public static class CatalogueEvents
 
 /// <summary>Takes over the catalogue: at start with the file's entries, and whenever it has changed.</summary>
 public sealed class LoadCatalogue(NpgsqlDataSource database, Transactions transactions, ModelCatalogue catalogue, Breakers breakers, GatewayOptions options, TimeProvider time)
+    : IDisposable
 {
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
+
+    /// <inheritdoc />
+    public void Dispose() => _refreshing.Dispose();
+
     /// <summary>Brings the file into the database, and both into memory, with the breakers that were open.</summary>
     /// <exception cref="CatalogueFileException">The file is not as it must be.</exception>
     public async Task ExecuteAsync(CancellationToken cancellationToken)
@@ -155,7 +161,16 @@ public sealed class LoadCatalogue(NpgsqlDataSource database, Transactions transa
     /// <summary>Takes over what the database has.</summary>
     public async Task RefreshAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        catalogue.Set((await CatalogueEntries.ReadAsync(connection, cancellationToken)).ToCatalogue());
+        // One at a time: an older reading that was slow must not replace a newer one.
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            catalogue.Set((await CatalogueEntries.ReadAsync(connection, cancellationToken)).ToCatalogue());
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
     }
 }
