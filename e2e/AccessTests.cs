@@ -93,6 +93,7 @@ public sealed class AccessTests(Browser browser) : IClassFixture<Browser>
         await page.ClickAsync("text=Older");
         await Expect(page).ToHaveURLAsync(new Regex("cursor="));
         await Expect(page.Locator("text=Newest")).ToBeVisibleAsync();
+        await Expect(page.Locator("tbody tr").First).Not.ToContainTextAsync("audited-59");
         var first = await page.Locator("tbody tr").First.InnerTextAsync();
         await page.ReloadAsync();
         await Expect(page.Locator("tbody tr").First).ToContainTextAsync(first.Split('\n')[^1].Trim());
