@@ -1,11 +1,25 @@
 """What bench/measure.py measures with: a host of its own, loads for it and for its ceilings, ratios of interleaved rounds."""
-import json, os, pathlib, re, shutil, signal, statistics, subprocess, sys, tempfile, time, urllib.request
+import json, os, pathlib, random, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
 
 TOP, ROUNDS = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 HOME = pathlib.Path(tempfile.mkdtemp(prefix="cc-bench-"))
 HOME.chmod(0o755)
-URL, KEY = "http://127.0.0.1:7499", "founder-key-for-bench"
 SECONDS = 4
+
+
+def free_port():
+    """One that nobody has, below those that the system hands out to clients: benches of several checkouts run beside each other."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass  # Somebody has it; another.
+
+
+URL, KEY = f"http://127.0.0.1:{free_port()}", "founder-key-for-bench"
 
 
 class Host:
@@ -46,16 +60,16 @@ def processor_seconds(pid, ended_children=False):
 
 class Nchan:
     """nginx with nchan on a port of its own: the ceiling for fan-out."""
-    url = "http://127.0.0.1:7511"
-
     def __enter__(self):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
         folder = HOME / "nchan"
         folder.mkdir()
         (folder / "nginx.conf").write_text(f"""
             load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
             worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log; user root;
             events {{ worker_connections 4096; }}
-            http {{ access_log off; keepalive_requests 1000000; server {{ listen 127.0.0.1:7511;
+            http {{ access_log off; keepalive_requests 1000000; server {{ listen 127.0.0.1:{port};
                 location = /sub {{ nchan_subscriber eventsource; nchan_channel_id bench; nchan_subscriber_first_message newest; }}
                 location = /pub {{ nchan_publisher; nchan_channel_id bench; nchan_message_buffer_length 1000; nchan_message_timeout 1m; }} }} }}""")
         self.process = subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"])
@@ -153,7 +167,8 @@ def browser(*arguments):
 
 class Provider:
     """A provider of models on a port of its own, that says so many pieces so many ms apart, and the gateway's catalogue that leads to it."""
-    def __init__(self, port, pieces, pace):
+    def __init__(self, pieces, pace):
+        port = free_port()
         self.arguments, self.url = [port, pieces, pace], f"http://127.0.0.1:{port}"
 
     def __enter__(self):
@@ -176,11 +191,11 @@ def models(url, streams=50):
 
 def gateway():
     """The gateway beside its provider called directly: what it adds at a pace that leaves the machine time, and how many it passes on when there is no pace."""
-    with Provider(7521, 10, 20) as paced:
+    with Provider(10, 20) as paced:
         models(URL), models(paced.url)  # the just-in-time compiler's turn
         rounds = [[ours - direct for ours, direct in zip(models(URL), models(paced.url))] for _ in range(ROUNDS)]
         added = [statistics.median(r[i] for r in rounds) for i in range(1, 5)]
         for name, reach, spent in (("first byte, p50", 5, added[0]), ("whole answer, p50", 2, added[2]), ("whole answer, p99", 15, added[3])):
             figure(f"gateway, 50 streams at once: added to the {name}", f"{spent:.1f} ms", f"≤ {reach} ms", spent <= reach)
-    with Provider(7522, 10, 0) as unpaced:
+    with Provider(10, 0) as unpaced:
         ratio("gateway, 50 connections, streamed answers/s · its provider called directly", 0.4, lambda: models(URL)[0], lambda: models(unpaced.url)[0])

@@ -7,7 +7,7 @@ namespace ControlCenter.Domain.Tests.Architecture;
 /// <summary>The arrows of the house run one way (design.md, "The house").</summary>
 public sealed partial class ArrowsTests
 {
-    private static readonly string Root = FindRoot();
+    internal static readonly string Root = FindRoot();
 
     private static readonly string[] Capabilities = [.. Directory.EnumerateDirectories(Path.Combine(Root, "src/Runtime")).Select(p => Path.GetFileName(p)).Where(name => name is not ("bin" or "obj"))];
 
