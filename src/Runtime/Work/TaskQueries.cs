@@ -89,10 +89,11 @@ public sealed class TaskQueries(NpgsqlDataSource database)
         from leases l join agents a on a.id = l.agent_id where l.task_id = $1 order by l.fencing_token
         """;
 
+    // What each call cost is on the task's costs, and would crowd everything else out.
     private const string Activity =
         """
         select e.seq, e.at, e.actor_id, a.name, e.kind, e.subject_type, e.subject_id, e.ticket_id, e.task_id, e.data::text
-        from (select * from events where task_id = $1 order by seq desc limit $2) e
+        from (select * from events where task_id = $1 and kind <> 'cost.recorded' order by seq desc limit $2) e
         left join actors a on a.id = e.actor_id
         order by e.seq
         """;

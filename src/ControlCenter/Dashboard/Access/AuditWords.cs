@@ -11,11 +11,13 @@ internal static class AuditWords
 
     /// <summary>What it was done to.</summary>
     public static string SubjectOf(AuditView line) =>
-        line.SubjectName ?? (LinkOf(line) is null ? PlainText.Of(line.Subject ?? "") : "an escalation");
+        line.SubjectName ?? (LinkOf(line) is null ? PlainText.Of(line.Subject ?? "") : IsOf(line, "budget:") ? "a budget" : "an escalation");
 
     /// <summary>Where that can be seen, if anywhere.</summary>
     public static string? LinkOf(AuditView line) =>
-        line.Subject is { } subject && subject.StartsWith("escalation:", StringComparison.Ordinal) ? $"/escalations/{subject["escalation:".Length..]}" : null;
+        IsOf(line, "escalation:") ? $"/escalations/{line.Subject!["escalation:".Length..]}"
+        : IsOf(line, "budget:") ? $"/budgets/{line.Subject!["budget:".Length..]}"
+        : null;
 
     /// <summary>The rest, as names and values.</summary>
     public static string DetailOf(AuditView line)
@@ -30,6 +32,8 @@ internal static class AuditWords
             .Select(p => $"{p.Name.Replace('_', ' ')}: {ValueOf(p.Value)}"));
         return PlainText.Of(text.Length > Longest ? string.Concat(text.AsSpan(0, Longest), "…") : text);
     }
+
+    private static bool IsOf(AuditView line, string kind) => line.Subject?.StartsWith(kind, StringComparison.Ordinal) == true;
 
     private static string ValueOf(JsonElement value) =>
         value.ValueKind == JsonValueKind.Array ? value.GetArrayLength() == 0 ? "none" : string.Join(", ", value.EnumerateArray()) : value.ToString();
