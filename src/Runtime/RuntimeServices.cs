@@ -120,6 +120,11 @@ public static class RuntimeServices
         services.AddSingleton<CurrencyRates>();
         services.AddSingleton<ImportInvoice>();
         services.AddSingleton<InvoiceQueries>();
+        services.AddSingleton<PricedUses>();
+        services.AddSingleton<TaskCostQueries>();
+        services.AddSingleton<EffectivePriceQueries>();
+        services.AddSingleton<CostReasonQueries>();
+        services.AddService<WatchCostLag>();
 
         services.AddSingleton<KeptRateLimits>();
 
@@ -134,6 +139,7 @@ public static class RuntimeServices
         services.AddSingleton<LoadCatalogue>();
         services.AddSingleton<ChangeCatalogue>();
         services.AddSingleton<CatalogueQueries>();
+        services.AddSingleton<RepriceCosts>();
         services.AddSingleton<DecisionQueries>();
         services.AddSingleton<BreakerQueries>();
         services.AddSingleton<ResetBreaker>();

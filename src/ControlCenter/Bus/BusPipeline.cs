@@ -59,6 +59,7 @@ internal static class BusPipeline
         routes.MapEscalations();
         routes.MapEvents();
         routes.MapCosts();
+        routes.MapInsight();
         routes.MapGovernance();
         routes.MapBudgets();
         routes.MapActors();

@@ -1,4 +1,5 @@
 using ControlCenter.Domain.Escalations;
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Queries;
@@ -12,6 +13,7 @@ public sealed partial class TaskPage
 {
     private TaskDetail? _task;
     private TaskStory? _story;
+    private TaskCosts? _costs;
     private IReadOnlyList<EscalationView> _asked = [];
     private bool _cancelling;
     private string? _reason;
@@ -19,6 +21,9 @@ public sealed partial class TaskPage
     /// <summary>Which task.</summary>
     [Parameter]
     public Guid Id { get; set; }
+
+    /// <summary>Costs that are reported for several tasks at once name none of them in their event.</summary>
+    protected override TimeSpan? LookEvery => TimeSpan.FromSeconds(30);
 
     /// <inheritdoc />
     protected override bool Concerns(FeedEvent happened) => happened.Record.TaskId == Id;
@@ -31,6 +36,7 @@ public sealed partial class TaskPage
         {
             _story = TaskStory.Of(task, await Tasks.CheckpointsAsync(Id, Closed));
             _asked = (await Escalations.ListAsync(new EscalationFilter(TaskId: Id), new PageRequest(), Closed)).Items;
+            _costs = await Costs.FindAsync(Id, Closed);
         }
 
         _task = task;
