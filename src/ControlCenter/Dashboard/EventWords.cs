@@ -80,6 +80,7 @@ internal static class EventWords
             "bus.rate_limit_warning" => $"{Text("actor")} goes beyond its normal rate of {Text("what")}",
             "bus.rate_limited" => $"{Text("actor")} is turned away: too many {Text("what")}",
             "cost.recorded" => Text("events") == "1" ? With("Cost recorded", "module_id") : $"{Text("events")} costs recorded",
+            "cost.repriced" => $"{Text("uses")} uses repriced by {Text("by")}",
             "cost.rollups_rebuilt" => $"Sums of costs made anew from {Text("events")} events",
             "cost.rollups_proven" => $"Sums of costs proven against {Text("events")} events",
             "cost.rollups_differ" => With("Sums of costs are wrong", "detail"),
