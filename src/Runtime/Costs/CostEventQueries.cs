@@ -61,7 +61,7 @@ public sealed class CostEventQueries(NpgsqlDataSource database)
         }
     }
 
-    private static string Where(NpgsqlCommand command, CostEventFilter filter, PlaceInTime? after)
+    internal static string Where(NpgsqlCommand command, CostEventFilter filter, PlaceInTime? after)
     {
         var where = new SqlFilter(command)
             .AddPlace("e.at", "e.event_id", "<", after)

@@ -13,6 +13,7 @@ namespace ControlCenter.Dashboard.Costs;
 public sealed partial class CostEventsPage
 {
     private Page<CostEventView> _page = new([], null);
+    private CostEventFilter? _filter;
 
     [SupplyParameterFromQuery]
     private string? By { get; set; }
@@ -35,10 +36,10 @@ public sealed partial class CostEventsPage
     /// <inheritdoc />
     protected override async Task ReadAsync()
     {
+        _filter = new CostEventFilter(WireNames<RollupDimension>.TryParse(By, out var by) ? by : null, Key, Parsed(From), Parsed(To));
         try
         {
-            var filter = new CostEventFilter(WireNames<RollupDimension>.TryParse(By, out var by) ? by : null, Key, Parsed(From), Parsed(To));
-            _page = await Queries.ListAsync(filter, new PageRequest(Cursor: Cursor), Closed);
+            _page = await Queries.ListAsync(_filter, new PageRequest(Cursor: Cursor), Closed);
         }
         catch (ValidationException)
         {
