@@ -15,6 +15,8 @@ public sealed class PricesTests(Browser browser) : IClassFixture<Browser>
     {
         await using var provider = await StandInProvider.StartAsync();
         using var founder = browser.Host.Founder;
+        var credential = Path.GetTempFileName();
+        await File.WriteAllTextAsync(credential, StandInProvider.Key, Stop);
         await PriceAsync(1000);
         for (var i = 0; i < 2; i++)
         {
@@ -40,10 +42,11 @@ public sealed class PricesTests(Browser browser) : IClassFixture<Browser>
         await page.Locator(".reasons a", new() { HasText = "LOC" }).ClickAsync();
         await Expect(page.Locator(".filters")).ToContainTextAsync("environment: LOC");
         complaints.ShouldBeEmpty();
+        File.Delete(credential);
 
         async Task PriceAsync(decimal input) => (await founder.PostAsync("catalogue", new
         {
-            providers = new[] { new { id = "stand-in", endpoint = provider.Endpoint, dialect = "anthropic" } },
+            providers = new[] { new { id = "stand-in", endpoint = provider.Endpoint, dialect = "anthropic", credential = $"file:{credential}" } },
             modules = new[] { new { id = "writer", provider = "stand-in", upstream_model = StandInProvider.ModelFor(Behaviour.Answer, "writer") } },
             prices = new[] { new { module = "writer", effective_from = "2020-01-01T00:00:00Z", currency = "USD", input, output = 2000, cache_read = 100 } },
         }, Stop)).Status.ShouldBe(HttpStatusCode.OK);
