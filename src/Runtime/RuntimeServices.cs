@@ -70,8 +70,8 @@ public static class RuntimeServices
         services.AddSingleton<OverrideBudget>();
         services.AddSingleton<BudgetBreaches>();
         services.AddSingleton<BudgetLedger>();
-        services.AddSingleton<ReserveSpend>();
-        services.AddSingleton<SettleCall>();
+        services.AddService<ReserveSpend>();
+        services.AddService<SettleCall>();
         services.AddSingleton<ReleaseSpend>();
         services.AddService<ReleaseLostReservations>();
         services.AddService<RenewBudgets>();

@@ -60,6 +60,9 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     /// <summary>What a request is of a group, next to one with the least to do: at least 1.</summary>
     protected virtual int WeightOf(TRequest request) => 1;
 
+    /// <summary>Whether groups tell of what they do in the event log, so that its readers are to be woken.</summary>
+    protected virtual bool WritesEvents => true;
+
     /// <summary>Does what the group asks, in the connection's open transaction, and gives each request its result or its problem.</summary>
     /// <param name="connection">With the transaction open.</param>
     /// <param name="group">What is asked. A request that is refused must have changed nothing.</param>
@@ -225,7 +228,11 @@ public abstract partial class GroupCommit<TRequest, TResult>(
             await TryInStepsAsync(connection, group, lookFirst, cancellationToken);
         }
 
-        signal.Committed();
+        if (WritesEvents)
+        {
+            signal.Committed();
+        }
+
         Answer(group, static pending => pending.Deliver());
     }
 
