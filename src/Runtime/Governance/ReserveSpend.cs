@@ -28,7 +28,8 @@ public sealed record ReservationAge(int Seconds)
 
 /// <summary>Sets money aside before it is spent, with every budget in scope or with none (GV-05): for many calls in one statement.</summary>
 public sealed class ReserveSpend(
-    NpgsqlDataSource database, EventLogSignal signal, Transactions transactions, BudgetBreaches breaches, ReservationAge age, TimeProvider time, ILogger<ReserveSpend> logger)
+    NpgsqlDataSource database, EventLogSignal signal, Transactions transactions, BudgetBreaches breaches, UnsettledCalls unsettled, ReservationAge age, TimeProvider time,
+    ILogger<ReserveSpend> logger)
     : GroupCommit<ReserveSpend.Want, ReserveSpend.Refusal>("spend-reservations", database, signal, time, logger)
 {
     private const string Reserve = "select * from budget_reserve_all($1, make_interval(secs => $2), $3, $4, $5, $6, $7, $8, $9, $10)";
@@ -42,10 +43,17 @@ public sealed class ReserveSpend(
     /// <exception cref="BudgetExhaustedException"><c>budget_exhausted</c>, naming the budget; nothing is reserved with any.</exception>
     public async Task<Reservation> ExecuteAsync(Attribution who, string module, string provider, Money worstCase, CancellationToken cancellationToken)
     {
-        var id = Uuid7.New(Time);
-        if ((await SubmitAsync(new Want(id, who, module, provider, worstCase), null, cancellationToken)).Value is not { } refusal)
+        var want = new Want(Uuid7.New(Time), who, module, provider, worstCase);
+        var refusal = await TryAsync(want, cancellationToken);
+        if (refusal is not null && await unsettled.SettledAsync(cancellationToken))
         {
-            return new Reservation(id, worstCase);
+            // What stood in the way may have been the worst case of a call that has ended: its caller's own, just before.
+            refusal = await TryAsync(want, cancellationToken);
+        }
+
+        if (refusal is null)
+        {
+            return new Reservation(want.Id, worstCase);
         }
 
         var budget = await transactions.RunAsync(Caller.Host, async (unit, ct) =>
@@ -57,6 +65,8 @@ public sealed class ReserveSpend(
             refusal.BudgetId,
             $"{budget.Name} ({refusal.BudgetId}) has {new Money(refusal.Left, budget.Currency)} left of {new Money(refusal.Limit, budget.Currency)}, and this call may cost {new Money(refusal.Wanted, budget.Currency)}. The founder can raise it under /budgets.");
     }
+
+    private async Task<Refusal?> TryAsync(Want want, CancellationToken cancellationToken) => (await SubmitAsync(want, null, cancellationToken)).Value;
 
     /// <inheritdoc />
     protected override bool WritesEvents => false;
