@@ -64,10 +64,12 @@ public static class RuntimeServices
         services.TryAddSingleton(ReservationAge.Default);
         services.AddSingleton<BudgetQueries>();
         services.AddSingleton<BudgetOutlooks>();
+        services.AddSingleton<WithheldWork>();
         services.AddSingleton<CreateBudget>();
         services.AddSingleton<ChangeBudget>();
         services.AddSingleton<DeleteBudget>();
         services.AddSingleton<OverrideBudget>();
+        services.AddSingleton<EndOverride>();
         services.AddSingleton<BudgetBreaches>();
         services.AddSingleton<BudgetLedger>();
         services.AddSingleton<ReserveSpend>();

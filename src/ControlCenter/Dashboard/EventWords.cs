@@ -68,7 +68,7 @@ internal static class EventWords
             "budget.decided" => With("Decided about a budget that is used up", "choice"),
             "budget.reopened" => $"Budget has room again: {Text("why").Replace('_', ' ')}",
             "budget.reservation_lost" => "A call was lost: what it cost is not known",
-            "budget.raise_ended" => "A raise of a budget has ended",
+            "budget.raise_ended" => data.TryGetProperty("detail", out var ended) && ended.TryGetProperty("reason", out _) ? $"A raise of a budget was taken back by {Text("by")}" : "A raise of a budget has ended",
             "budget.created" or "budget.changed" or "budget.raised" or "budget.deleted" => $"Budget {kind[7..]} by {Text("by")}",
             "admission.changed" => With("Admission is", "level"),
             "security.sign_in_succeeded" => With("Signed in", "by"),

@@ -48,3 +48,12 @@ public sealed class RaiseDraft
     /// <summary>The request.</summary>
     public OverrideBudgetRequest ToRequest() => new(Amount, Hours * 3600, Reason);
 }
+
+/// <summary>The early end of an override while it is being written.</summary>
+public sealed class TakeBackDraft
+{
+    public string Reason { get; set; } = "";
+
+    /// <summary>The request.</summary>
+    public EndOverrideRequest ToRequest() => new(Reason);
+}

@@ -10,6 +10,7 @@ public sealed partial class BudgetPage
     private BudgetDetail? _detail;
     private BudgetDraft? _draft;
     private RaiseDraft _raise = new();
+    private TakeBackDraft _takeBack = new();
 
     /// <summary>Which one.</summary>
     [Parameter]
@@ -17,6 +18,11 @@ public sealed partial class BudgetPage
 
     [SupplyParameterFromQuery]
     private string? Do { get; set; }
+
+    [SupplyParameterFromQuery]
+    private string? Raise { get; set; }
+
+    private BudgetOverrideView? ToTakeBack => _detail?.Overrides.FirstOrDefault(o => o.InForce && o.OverrideId.ToString() == Raise);
 
     // A reservation is no event, and a forecast changes by the passing of time alone.
     /// <inheritdoc />
@@ -35,11 +41,22 @@ public sealed partial class BudgetPage
         SetInAddress("do", what);
     }
 
-    private void Close() => SetInAddress("do", null);
+    private void OpenTakeBack(Guid raise)
+    {
+        (_takeBack, Problem) = (new TakeBackDraft(), null);
+        Navigation.NavigateTo(
+            Navigation.GetUriWithQueryParameters(new Dictionary<string, object?> { ["do"] = "take-back", ["raise"] = raise.ToString() }), replace: true);
+    }
+
+    private void Close() => Navigation.NavigateTo(
+        Navigation.GetUriWithQueryParameters(new Dictionary<string, object?> { ["do"] = null, ["raise"] = null }), replace: true);
 
     private async Task SaveAsync() => await FinishAsync(await DoAsync(caller => Change.ExecuteAsync(Id, _draft!.ToChange(), caller, Closed)));
 
     private async Task RaiseAsync() => await FinishAsync(await DoAsync(caller => Override.ExecuteAsync(Id, _raise.ToRequest(), caller, null, Closed)));
+
+    private async Task TakeBackAsync(Guid raise) =>
+        await FinishAsync(await DoAsync(caller => End.ExecuteAsync(Id, raise, _takeBack.ToRequest(), caller, null, Closed)));
 
     private async Task DeleteAsync()
     {
