@@ -25,7 +25,8 @@ public sealed class BudgetDraft
     /// <summary>A draft of the changes to a budget.</summary>
     public static BudgetDraft Of(BudgetView budget) => new()
     {
-        Scope = budget.Scope, ScopeId = budget.ScopeId, Period = budget.Period, SoftLimit = budget.SoftLimit, HardLimit = budget.HardLimit,
+        Scope = budget.Scope, ScopeId = budget.ScopeId, Period = budget.Period, SoftLimit = budget.SoftLimit is { } soft ? BudgetRules.Plain(soft) : null,
+        HardLimit = BudgetRules.Plain(budget.HardLimit),
         Currency = budget.Currency, IsSet = true,
     };
 

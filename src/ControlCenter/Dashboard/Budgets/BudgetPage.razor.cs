@@ -1,3 +1,4 @@
+using ControlCenter.Domain.Governance;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Governance;
 using Microsoft.AspNetCore.Components;
@@ -37,7 +38,7 @@ public sealed partial class BudgetPage
 
     private void Open(string what)
     {
-        (_draft, _raise, Problem) = (null, new RaiseDraft { Amount = _detail!.Budget.HardLimit / 2 }, null);
+        (_draft, _raise, Problem) = (null, new RaiseDraft { Amount = BudgetRules.Plain(_detail!.Budget.HardLimit / 2) }, null);
         SetInAddress("do", what);
     }
 
