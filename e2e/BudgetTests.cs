@@ -120,6 +120,43 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
     }
 
     [Fact]
+    public async Task A_breaker_is_set_opens_while_one_looks_on_and_is_reset()
+    {
+        var (page, complaints) = await browser.SignInAsync();
+        var (task, agent) = await WorkAsync("runaway");
+        await page.GotoAsync("/budgets/breakers");
+        await page.WaitForSelectorAsync("[data-key=n]");
+        await page.Keyboard.PressAsync("n");
+        await page.GetByLabel("Name").FillAsync("runaway-projects");
+        await page.GetByLabel("Of what").SelectOptionAsync("Project");
+        await page.GetByLabel("Which project").FillAsync("runaway");
+        await page.GetByLabel("Short window (min)").FillAsync("10");
+        await page.GetByLabel("Long window (min)").FillAsync("5");
+        await page.ClickAsync("dialog [type=submit]");
+        await Expect(page.Locator("dialog [role=alert]")).ToHaveTextAsync("Long seconds: From 600 to 86400; 300 was given.");
+        await Expect(page.GetByLabel("Name")).ToHaveValueAsync("runaway-projects");
+        await page.GetByLabel("Long window (min)").FillAsync("60");
+        await page.ClickAsync("dialog [type=submit]");
+        await Expect(page.Locator("li:has-text('runaway-projects')")).ToContainTextAsync("Project runaway: opens beyond 6.00 USD an hour, over 10 min and over 1 h");
+
+        await SpendAsync(agent, task, 7);
+        var row = page.Locator("li:has-text('Project runaway'):has-text('opened')");
+        await Expect(row).ToContainTextAsync("42.00 USD an hour, where 6.00 USD an hour is the most");
+        await Expect(row.Locator(".badge")).ToHaveTextAsync("Open");
+        await row.Locator("text=Let calls pass").ClickAsync();
+        await Expect(row).ToHaveCountAsync(0);
+
+        await page.ClickAsync("[aria-label='Edit runaway-projects']");
+        await page.GetByLabel("Allowed an hour").FillAsync("10");
+        await page.ClickAsync("dialog [type=submit]");
+        await Expect(page.Locator("li:has-text('runaway-projects')")).ToContainTextAsync("opens beyond 30.00 USD an hour");
+        await page.ClickAsync("[aria-label='Delete runaway-projects']");
+        await page.ClickAsync("dialog [type=submit]");
+        await Expect(page.Locator("li:has-text('runaway-projects')")).ToHaveCountAsync(0);
+        complaints.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Its_pages_and_dialogs_are_sound_in_both_themes_and_both_widths()
     {
         var founder = browser.Host.Founder;
@@ -133,9 +170,19 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await SpendAsync(agent, task, 11);
         await Patience.UntilAsync(async () => (await founder.GetAsync($"budgets/{full["budget_id"]}", Stop)).Body!["budget"]!["escalation_id"] is not null, Stop);
         var asked = (await founder.GetAsync($"budgets/{full["budget_id"]}", Stop)).Body!["budget"]!["escalation_id"]!;
+        await founder.SendAsync(HttpMethod.Put, "policies/runaway-agents", """{"scope":"agent","signal":"spend_rate","allowed":2,"times":3}"""u8.ToArray(), null, Stop);
+        await founder.SendAsync(HttpMethod.Put, "policies/failing-acme", """{"scope":"provider","scope_id":"acme","signal":"error_rate","allowed":0.2,"times":2}"""u8.ToArray(), null, Stop);
+        await SpendAsync(agent, task, 11);
+        await Patience.UntilAsync(async () => (await founder.GetAsync("breakers", Stop)).Body!["items"]!.AsArray().Count > 0, Stop);
         foreach (var (width, scheme) in new[] { (1440, ColorScheme.Light), (1440, ColorScheme.Dark), (390, ColorScheme.Light), (390, ColorScheme.Dark) })
         {
             var (page, complaints) = await browser.SignInAsync(width, scheme);
+            await page.GotoAsync("/budgets/breakers");
+            await Expect(page.Locator("text=runaway-agents").First).ToBeVisibleAsync();
+            await CheckAsync(page, "breakers", width, scheme);
+            await page.ClickAsync("text=New policy");
+            await Expect(page.GetByLabel("Name")).ToBeVisibleAsync();
+            await CheckAsync(page, "breakers-new", width, scheme);
             await page.GotoAsync("/budgets");
             await Expect(page.Locator("text=Project shown")).ToBeVisibleAsync();
             await CheckAsync(page, "budgets", width, scheme);

@@ -78,6 +78,14 @@ public static class RuntimeServices
         services.AddService<ReleaseLostReservations>();
         services.AddService<RenewBudgets>();
 
+        services.AddSingleton<SpendBreakers>();
+        services.AddSingleton<SpendBreakerQueries>();
+        services.AddSingleton<SetBreakerPolicy>();
+        services.AddSingleton<DeleteBreakerPolicy>();
+        services.AddSingleton<ResetSpendBreaker>();
+        services.AddService<FollowSpendBreakers>();
+        services.AddService<WatchSpendRates>();
+
         services.AddService<CreateTicket>();
         services.AddSingleton<EditTicket>();
         services.AddSingleton<TicketQueries>();

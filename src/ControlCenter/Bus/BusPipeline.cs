@@ -61,6 +61,7 @@ internal static class BusPipeline
         routes.MapCosts();
         routes.MapGovernance();
         routes.MapBudgets();
+        routes.MapBreakers();
         routes.MapActors();
         routes.MapModels();
         app.MapGateway();

@@ -11,7 +11,7 @@ namespace ControlCenter.Runtime.Models;
 
 /// <summary>Says for whom each call is, sets its worst case aside before it is made, and settles it once, however it ends.</summary>
 public sealed partial class MeterCalls(
-    AttributeCall attribute, ReserveSpend reserve, ReleaseSpend release, SettleCall settle, RecordDecisions decisions, TimeProvider time, ILogger<MeterCalls> logger)
+    AttributeCall attribute, SpendBreakers spending, ReserveSpend reserve, ReleaseSpend release, SettleCall settle, RecordDecisions decisions, TimeProvider time, ILogger<MeterCalls> logger)
 {
     // A database that starts again is back within seconds; what is still not settled after this is found by its reservation's age.
     private const int MostSettlements = 6;
@@ -23,7 +23,7 @@ public sealed partial class MeterCalls(
         attribute.FindAsync(caller, call.Session, call.TaskId, cancellationToken);
 
     /// <summary>Sets aside the most that a call of its present module can cost; what was set aside for another is given back.</summary>
-    /// <exception cref="DomainException"><c>budget_exhausted</c>: nothing is set aside.</exception>
+    /// <exception cref="DomainException"><c>budget_exhausted</c> or <c>breaker_open</c>: nothing is set aside.</exception>
     internal async Task ReserveAsync(CallUnderWay under, CancellationToken cancellationToken)
     {
         if (under.Reservation is { } before)
@@ -36,6 +36,7 @@ public sealed partial class MeterCalls(
         {
             var input = module.ContextWindow is { } window ? Math.Min(window, under.Request.InputEstimate) : under.Request.InputEstimate;
             var worst = Pricing.WorstCase(price, input, under.Request.OutputBound(module));
+            await spending.CheckAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken);
             under.Reservation = (await reserve.ExecuteAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken)).Id;
         }
     }
