@@ -42,7 +42,15 @@ public sealed class FullDiskTests
 
         disk.MakeRoom();
         var taken = posters.Taken.Count;
-        await Patience.UntilAsync(() => posters.Taken.Count > taken + 50, Stop);
+        try
+        {
+            await Patience.UntilAsync(() => posters.Taken.Count > taken + 50, Stop);
+        }
+        catch (TimeoutException waited)
+        {
+            throw new InvalidOperationException($"{posters.Taken.Count - taken} were taken since there is room. The host said:\n{host.Output}", waited);
+        }
+
         await posters.StopAsync();
         posters.Refusals.ShouldAllBe(r => IsSayingComeBack(r));
         host.IsRunning.ShouldBeTrue(host.Output);

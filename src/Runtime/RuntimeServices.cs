@@ -72,8 +72,10 @@ public static class RuntimeServices
         services.AddSingleton<EndOverride>();
         services.AddSingleton<BudgetBreaches>();
         services.AddSingleton<BudgetLedger>();
-        services.AddSingleton<ReserveSpend>();
-        services.AddSingleton<SettleCall>();
+        services.AddService<ReserveSpend>();
+        services.AddService<SettleCall>();
+        services.AddSingleton<UnsettledCalls>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<UnsettledCalls>());
         services.AddSingleton<ReleaseSpend>();
         services.AddService<ReleaseLostReservations>();
         services.AddService<RenewBudgets>();
@@ -118,7 +120,7 @@ public static class RuntimeServices
 
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
-        services.AddSingleton<AttributeCall>();
+        services.AddService<AttributeCall>();
         services.AddSingleton<ReportCosts>();
         services.AddService<RollUpCosts>();
         services.AddSingleton<RebuildRollups>();

@@ -60,6 +60,12 @@ public abstract partial class GroupCommit<TRequest, TResult>(
     /// <summary>What a request is of a group, next to one with the least to do: at least 1.</summary>
     protected virtual int WeightOf(TRequest request) => 1;
 
+    /// <summary>How long a group begins after the one before, at the least, so that it is worth its commit.</summary>
+    protected virtual TimeSpan Interval => TimeSpan.Zero;
+
+    /// <summary>Whether groups tell of what they do in the event log, so that its readers are to be woken.</summary>
+    protected virtual bool WritesEvents => true;
+
     /// <summary>Does what the group asks, in the connection's open transaction, and gives each request its result or its problem.</summary>
     /// <param name="connection">With the transaction open.</param>
     /// <param name="group">What is asked. A request that is refused must have changed nothing.</param>
@@ -81,8 +87,13 @@ public abstract partial class GroupCommit<TRequest, TResult>(
         var lanes = Array.ConvertAll(new int[MostAtOnce], _ => new Lane(database));
         try
         {
-            while (await _line.Reader.WaitToReadAsync(stoppingToken))
+            for (var begunAt = long.MinValue; await _line.Reader.WaitToReadAsync(stoppingToken); begunAt = Time.GetTimestamp())
             {
+                if (begunAt != long.MinValue && Interval - Time.GetElapsedTime(begunAt) is var early && early > TimeSpan.Zero)
+                {
+                    await Task.Delay(early, Time, stoppingToken);
+                }
+
                 var lane = Array.Find(lanes, l => l.Work.IsCompleted)!;
                 Take(lane.Group);
                 lane.Work = CommitAsync(lane, stoppingToken);
@@ -225,7 +236,11 @@ public abstract partial class GroupCommit<TRequest, TResult>(
             await TryInStepsAsync(connection, group, lookFirst, cancellationToken);
         }
 
-        signal.Committed();
+        if (WritesEvents)
+        {
+            signal.Committed();
+        }
+
         Answer(group, static pending => pending.Deliver());
     }
 

@@ -30,10 +30,11 @@ public sealed class UnitOfWork(NpgsqlConnection connection, Caller caller)
     /// <param name="data">The particulars; becomes JSON.</param>
     /// <param name="ticketId">The ticket that it belongs to.</param>
     /// <param name="taskId">The task that it belongs to.</param>
-    public void Record(string kind, (string Type, string Id) subject, object data, Guid? ticketId = null, Guid? taskId = null) =>
+    /// <param name="correlation">The trace that it is part of, where that is not the current one: in a group of many callers' work.</param>
+    public void Record(string kind, (string Type, string Id) subject, object data, Guid? ticketId = null, Guid? taskId = null, Guid? correlation = null) =>
         _events.Add(new EventDraft(
             Caller.ActorId, kind, subject.Type, subject.Id, ticketId, taskId,
-            JsonSerializer.Serialize(data, data.GetType(), WireJson.Options), CurrentCorrelation));
+            JsonSerializer.Serialize(data, data.GetType(), WireJson.Options), correlation ?? CurrentCorrelation));
 
     /// <summary>A command within the transaction.</summary>
     public NpgsqlCommand Command(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)

@@ -1,26 +1,36 @@
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Problems;
+using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Queries;
+using Microsoft.Extensions.Logging;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace ControlCenter.Runtime.Costs;
 
-/// <summary>Says for whom and for what a call costs: the caller's key gives the agent, its live lease gives the task, ticket and project (CO-02).</summary>
-public sealed class AttributeCall(NpgsqlDataSource database)
+/// <summary>
+/// Says for whom and for what calls cost: the caller's key gives the agent, its live lease gives the task, ticket and project (CO-02).
+/// Agents' calls are looked up many at once.
+/// </summary>
+public sealed class AttributeCall(NpgsqlDataSource database, EventLogSignal signal, TimeProvider time, ILogger<AttributeCall> logger)
+    : GroupCommit<AttributeCall.Question, AttributeCall.Found>("call-attributions", database, signal, time, logger)
 {
     // A second lease is enough to know that the call cannot be laid to one task.
-    private const string HeldByAgent =
+    private const string HeldByAgents =
         """
-        select a.host, a.surface, l.task_id, t.ticket_id, k.project
-        from agents a
+        select q.place, a.host, a.surface, l.task_id, t.ticket_id, k.project
+        from unnest($1, $2) with ordinality q (agent_id, task_id, place)
+        join agents a on a.id = q.agent_id
         left join lateral (
-            select task_id from leases where agent_id = a.id and ended_at is null and expires_at > clock_timestamp() and (@task::uuid is null or task_id = @task) limit 2
+            select task_id from leases where agent_id = a.id and ended_at is null and expires_at > clock_timestamp() and (q.task_id is null or task_id = q.task_id) limit 2
         ) l on true
         left join tasks t on t.id = l.task_id
         left join tickets k on k.id = t.ticket_id
-        where a.id = @agent
         """;
+
+    private readonly NpgsqlDataSource _database = database;
 
     /// <summary>Finds out.</summary>
     /// <param name="caller">Whose key it was.</param>
@@ -35,31 +45,56 @@ public sealed class AttributeCall(NpgsqlDataSource database)
         : task is { } named ? OfTaskAsync(caller, session, named, cancellationToken)
         : Task.FromResult(new Attribution(caller.ActorId, SessionId: session));
 
+    /// <inheritdoc />
+    protected override bool WritesEvents => false;
+
+    /// <inheritdoc />
+    protected override async Task<bool> TryAtOnceAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<Question, Found>> group)
+    {
+        await FindAsync(connection, group, CancellationToken.None);
+        return true;
+    }
+
+    /// <inheritdoc />
+    protected override Task ExecuteAsync(
+        NpgsqlConnection connection, IReadOnlyList<GroupMember<Question, Found>> group, List<EventDraft> events, CancellationToken cancellationToken) =>
+        FindAsync(connection, group, cancellationToken);
+
+    private static async Task FindAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<Question, Found>> group, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(HeldByAgents, connection)
+        {
+            Parameters =
+            {
+                new() { Value = group.Select(m => m.Request.AgentId).ToArray() },
+                new() { Value = group.Select(m => m.Request.TaskId).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid },
+            },
+        };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var member = group[(int)reader.GetInt64(0) - 1];
+            var found = new Found(reader.TextOrNull(1), reader.TextOrNull(2), reader.ValueOrNull<Guid>(3), reader.ValueOrNull<Guid>(4), reader.TextOrNull(5));
+            member.Result = member.Result is null ? found : found with { TaskId = null, TicketId = null, Project = null };
+        }
+    }
+
     private async Task<Attribution> OfAgentAsync(Caller caller, Guid agent, string? session, Guid? task, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(HeldByAgent);
-        command.Parameters.AddWithValue("agent", agent);
-        command.Parameters.AddWithValue("task", NpgsqlTypes.NpgsqlDbType.Uuid, (object?)task ?? DBNull.Value);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
+        if ((await SubmitAsync(new Question(agent, task), null, cancellationToken)).Value is not { } found)
         {
             // Somebody who may act for no other, and is no agent: an observer, an operator.
             return task is null ? new Attribution(caller.ActorId, SessionId: session) : throw NotHeld(caller, task.Value);
         }
 
-        var found = new Attribution(
-            caller.ActorId, agent, session, null, reader.ValueOrNull<Guid>(2), reader.ValueOrNull<Guid>(3), reader.TextOrNull(4), reader.TextOrNull(1), reader.TextOrNull(0));
-        if (task is { } named && found.TaskId is null)
-        {
-            throw NotHeld(caller, named);
-        }
-
-        return task is null && await reader.ReadAsync(cancellationToken) ? found with { TaskId = null, TicketId = null, Project = null } : found;
+        return task is { } named && found.TaskId is null
+            ? throw NotHeld(caller, named)
+            : new Attribution(caller.ActorId, agent, session, null, found.TaskId, found.TicketId, found.Project, found.Surface, found.Host);
     }
 
     private async Task<Attribution> OfTaskAsync(Caller caller, string? session, Guid task, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("select t.ticket_id, k.project from tasks t join tickets k on k.id = t.ticket_id where t.id = @task");
+        await using var command = _database.CreateCommand("select t.ticket_id, k.project from tasks t join tickets k on k.id = t.ticket_id where t.id = @task");
         command.Parameters.AddWithValue("task", task);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
@@ -69,4 +104,12 @@ public sealed class AttributeCall(NpgsqlDataSource database)
 
     private static ForbiddenException NotHeld(Caller caller, Guid task) =>
         new($"'{caller.Name}' holds no live lease on task {task}, so it cannot have it charged. Leave the task out, or claim it first.");
+
+    /// <summary>An agent that makes a call.</summary>
+    /// <param name="AgentId">Which.</param>
+    /// <param name="TaskId">The task that it says the call is for.</param>
+    public sealed record Question(Guid AgentId, Guid? TaskId);
+
+    /// <summary>Where an agent runs, and what it works at; no task where it holds several and names none.</summary>
+    public sealed record Found(string? Host, string? Surface, Guid? TaskId, Guid? TicketId, string? Project);
 }

@@ -17,10 +17,34 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<int> AppendAsync(UnitOfWork unit, IReadOnlyList<CostEvent> events, CancellationToken cancellationToken)
     {
+        var recorded = await WriteAsync(unit, events, cancellationToken);
+        if (recorded.Count > 0)
+        {
+            Tell(unit, recorded, UnitOfWork.CurrentCorrelation);
+        }
+
+        return recorded.Count;
+    }
+
+    /// <summary>Appends the costs of calls that have nothing to do with one another, and tells of each.</summary>
+    /// <param name="unit">The transaction: if it is rolled back, nothing was recorded.</param>
+    /// <param name="events">Each with the trace that it is part of; of two with one id the first counts.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task AppendEachAsync(UnitOfWork unit, IReadOnlyList<(CostEvent Cost, Guid? Correlation)> events, CancellationToken cancellationToken)
+    {
+        var traces = events.DistinctBy(e => e.Cost.EventId).ToDictionary(e => e.Cost.EventId, e => e.Correlation);
+        foreach (var cost in await WriteAsync(unit, [.. events.Select(e => e.Cost)], cancellationToken))
+        {
+            Tell(unit, [cost], traces[cost.EventId]);
+        }
+    }
+
+    private async Task<List<CostEvent>> WriteAsync(UnitOfWork unit, IReadOnlyList<CostEvent> events, CancellationToken cancellationToken)
+    {
         var once = events.DistinctBy(e => e.EventId).ToList();
         if (once.Count == 0)
         {
-            return 0;
+            return once;
         }
 
         await HoldCorrectedAsync(unit, once, cancellationToken);
@@ -28,12 +52,11 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
         var recorded = once.FindAll(e => fresh.Contains(e.EventId));
         if (recorded.Count > 0)
         {
-            Tell(unit, recorded);
             await budgets.ChargeAsync(unit, recorded, cancellationToken);
             await breakers.CountAsync(unit, recorded, cancellationToken);
         }
 
-        return recorded.Count;
+        return recorded;
     }
 
     // Two corrections of one event at once must not both take it out of the unknown: the second waits for the first.
@@ -61,7 +84,7 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
     }
 
     // One event a call of this, not one a cost: a batch of 500 is one thing that happened.
-    private static void Tell(UnitOfWork unit, List<CostEvent> recorded)
+    private static void Tell(UnitOfWork unit, List<CostEvent> recorded, Guid? correlation)
     {
         var only = recorded.Count == 1 ? recorded[0] : null;
         unit.Record(
@@ -79,7 +102,8 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
                 only?.End,
             },
             Same(recorded, e => e.Attribution.TicketId),
-            Same(recorded, e => e.Attribution.TaskId));
+            Same(recorded, e => e.Attribution.TaskId),
+            correlation);
     }
 
     private static Guid? Same(List<CostEvent> recorded, Func<CostEvent, Guid?> of)

@@ -39,9 +39,9 @@ public sealed class ReleaseLostReservations(Transactions transactions, RecordCos
             "delete from budget_reservations where lost_at < clock_timestamp() - make_interval(days => @days)", cancellationToken, ("days", RememberedDays));
         var lost = await FindAsync(unit, cancellationToken);
         await costs.AppendAsync(unit, lost, cancellationToken);
+        await BudgetReservations.ReleaseAsync(unit, [.. lost.Select(c => c.EventId)], isLost: true, cancellationToken);
         foreach (var call in lost)
         {
-            await BudgetReservations.ReleaseAsync(unit, call.EventId, isLost: true, cancellationToken);
             unit.Record(
                 "budget.reservation_lost", ("reservation", call.EventId.ToString()),
                 new { ReservationId = call.EventId, call.ModuleId, call.Provider, call.Attribution.AgentId, MadeAt = call.At },

@@ -8,9 +8,6 @@ public sealed class ReleaseSpend(Transactions transactions)
 {
     /// <summary>Gives it back. False: it was settled before, or is lost.</summary>
     public Task<bool> ExecuteAsync(Guid reservation, CancellationToken cancellationToken) =>
-        transactions.RunAsync(Caller.Host, async (unit, ct) =>
-        {
-            await BudgetReservations.LockAsync(unit, reservation, ct);
-            return await BudgetReservations.ReleaseAsync(unit, reservation, isLost: false, ct);
-        }, cancellationToken);
+        transactions.RunAsync(
+            Caller.Host, async (unit, ct) => await BudgetReservations.ReleaseAsync(unit, [reservation], isLost: false, ct) > 0, cancellationToken);
 }

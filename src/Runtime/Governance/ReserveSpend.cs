@@ -6,6 +6,8 @@ using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.EventLog;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -24,11 +26,13 @@ public sealed record ReservationAge(int Seconds)
     public static readonly ReservationAge Default = new(900);
 }
 
-/// <summary>Sets money aside before it is spent, with every budget in scope or with none (GV-05).</summary>
-public sealed class ReserveSpend(NpgsqlDataSource database, Transactions transactions, BudgetBreaches breaches, ReservationAge age, TimeProvider time)
+/// <summary>Sets money aside before it is spent, with every budget in scope or with none (GV-05): for many calls in one statement.</summary>
+public sealed class ReserveSpend(
+    NpgsqlDataSource database, EventLogSignal signal, Transactions transactions, BudgetBreaches breaches, UnsettledCalls unsettled, ReservationAge age, TimeProvider time,
+    ILogger<ReserveSpend> logger)
+    : GroupCommit<ReserveSpend.Want, ReserveSpend.Refusal>("spend-reservations", database, signal, time, logger)
 {
-    private const string Reserve =
-        "select * from budget_reserve(@id, make_interval(secs => @seconds), @scopes, @ids, @amount, @currency, @who, @module, @provider)";
+    private const string Reserve = "select * from budget_reserve_all($1, make_interval(secs => $2), $3, $4, $5, $6, $7, $8, $9, $10)";
 
     /// <summary>Reserves the worst case of a call.</summary>
     /// <param name="who">For whom and for what.</param>
@@ -39,10 +43,17 @@ public sealed class ReserveSpend(NpgsqlDataSource database, Transactions transac
     /// <exception cref="BudgetExhaustedException"><c>budget_exhausted</c>, naming the budget; nothing is reserved with any.</exception>
     public async Task<Reservation> ExecuteAsync(Attribution who, string module, string provider, Money worstCase, CancellationToken cancellationToken)
     {
-        var id = Uuid7.New(time);
-        if (await TryAsync(id, who, module, provider, worstCase, cancellationToken) is not { } refusal)
+        var want = new Want(Uuid7.New(Time), who, module, provider, worstCase);
+        var refusal = await TryAsync(want, cancellationToken);
+        if (refusal is not null && await unsettled.SettledAsync(cancellationToken))
         {
-            return new Reservation(id, worstCase);
+            // What stood in the way may have been the worst case of a call that has ended: its caller's own, just before.
+            refusal = await TryAsync(want, cancellationToken);
+        }
+
+        if (refusal is null)
+        {
+            return new Reservation(want.Id, worstCase);
         }
 
         var budget = await transactions.RunAsync(Caller.Host, async (unit, ct) =>
@@ -55,25 +66,50 @@ public sealed class ReserveSpend(NpgsqlDataSource database, Transactions transac
             $"{budget.Name} ({refusal.BudgetId}) has {new Money(refusal.Left, budget.Currency)} left of {new Money(refusal.Limit, budget.Currency)}, and this call may cost {new Money(refusal.Wanted, budget.Currency)}. The founder can raise it under /budgets.");
     }
 
-    private async Task<Refusal?> TryAsync(Guid id, Attribution who, string module, string provider, Money worstCase, CancellationToken cancellationToken)
+    private async Task<Refusal?> TryAsync(Want want, CancellationToken cancellationToken) => (await SubmitAsync(want, null, cancellationToken)).Value;
+
+    /// <inheritdoc />
+    protected override bool WritesEvents => false;
+
+    /// <inheritdoc />
+    protected override async Task<bool> TryAtOnceAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<Want, Refusal>> group)
     {
-        var targets = BudgetTarget.Of(who, module, provider);
-        await using var command = database.CreateCommand(Reserve);
-        command.Parameters.AddWithValue("id", id);
-        command.Parameters.AddWithValue("seconds", (double)age.Seconds);
-        command.Parameters.AddWithValue("scopes", targets.Select(t => t.Wire).ToArray());
-        command.Parameters.AddWithValue("ids", targets.Select(t => t.Id).ToArray());
-        command.Parameters.AddWithValue("amount", worstCase.Amount);
-        command.Parameters.AddWithValue("currency", worstCase.Currency);
-        command.Parameters.AddWithValue("who", NpgsqlDbType.Jsonb, JsonSerializer.Serialize(who, WireJson.Options));
-        command.Parameters.AddWithValue("module", module);
-        command.Parameters.AddWithValue("provider", provider);
+        await ReserveAsync(connection, group, CancellationToken.None);
+        return true;
+    }
+
+    /// <inheritdoc />
+    protected override Task ExecuteAsync(
+        NpgsqlConnection connection, IReadOnlyList<GroupMember<Want, Refusal>> group, List<EventDraft> events, CancellationToken cancellationToken) =>
+        ReserveAsync(connection, group, cancellationToken);
+
+    private async Task ReserveAsync(NpgsqlConnection connection, IReadOnlyList<GroupMember<Want, Refusal>> group, CancellationToken cancellationToken)
+    {
+        var wants = group.Select(m => m.Request).ToArray();
+        var lines = wants.SelectMany((w, i) => BudgetTarget.Of(w.Who, w.Module, w.Provider).Select(t => (Call: i + 1, Target: t))).ToList();
+        await using var command = new NpgsqlCommand(Reserve, connection)
+        {
+            Parameters =
+            {
+                new() { Value = Array.ConvertAll(wants, w => w.Id) },
+                new() { Value = (double)age.Seconds },
+                new() { Value = Array.ConvertAll(wants, w => JsonSerializer.Serialize(w.Who, WireJson.Options)), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
+                new() { Value = Array.ConvertAll(wants, w => w.Module) },
+                new() { Value = Array.ConvertAll(wants, w => w.Provider) },
+                new() { Value = Array.ConvertAll(wants, w => w.WorstCase.Amount) },
+                new() { Value = Array.ConvertAll(wants, w => w.WorstCase.Currency) },
+                new() { Value = lines.ConvertAll(l => l.Call).ToArray() },
+                new() { Value = lines.ConvertAll(l => l.Target.Wire).ToArray() },
+                new() { Value = lines.ConvertAll(l => l.Target.Id).ToArray() },
+            },
+        };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken)
-            ? new Refusal(
-                reader.GetGuid(0), reader.GetFieldValue<DateTimeOffset>(1), reader.GetDecimal(4),
-                reader.GetDecimal(4) - reader.GetDecimal(2) - reader.GetDecimal(3), reader.GetDecimal(5))
-            : null;
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            group[reader.GetInt32(0) - 1].Result = new Refusal(
+                reader.GetGuid(1), reader.GetFieldValue<DateTimeOffset>(2), reader.GetDecimal(5),
+                reader.GetDecimal(5) - reader.GetDecimal(3) - reader.GetDecimal(4), reader.GetDecimal(6));
+        }
     }
 
     private static async Task<(string Name, string Currency)> NameAsync(UnitOfWork unit, Guid budget, CancellationToken cancellationToken)
@@ -86,5 +122,19 @@ public sealed class ReserveSpend(NpgsqlDataSource database, Transactions transac
             reader.GetString(3));
     }
 
-    private sealed record Refusal(Guid BudgetId, DateTimeOffset PeriodStart, decimal Limit, decimal Left, decimal Wanted);
+    /// <summary>A call that is to be made.</summary>
+    /// <param name="Id">The reservation's id to be.</param>
+    /// <param name="Who">For whom and for what.</param>
+    /// <param name="Module">The module by its canonical id.</param>
+    /// <param name="Provider">Its provider.</param>
+    /// <param name="WorstCase">The most that it can cost.</param>
+    public sealed record Want(Guid Id, Attribution Who, string Module, string Provider, Money WorstCase);
+
+    /// <summary>The budget that a call does not fit into; amounts are in the budget's currency.</summary>
+    /// <param name="BudgetId">Which.</param>
+    /// <param name="PeriodStart">Its period.</param>
+    /// <param name="Limit">Its hard limit with what it is raised by.</param>
+    /// <param name="Left">What is neither spent nor reserved of it.</param>
+    /// <param name="Wanted">What the call may cost.</param>
+    public sealed record Refusal(Guid BudgetId, DateTimeOffset PeriodStart, decimal Limit, decimal Left, decimal Wanted);
 }

@@ -37,7 +37,7 @@ public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers 
         }
         catch (DomainException refused)
         {
-            await meter.RefusedAsync(under, refused);
+            meter.Refused(under, refused);
             throw;
         }
     }
@@ -81,7 +81,7 @@ public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers 
             throw new UnavailableException(ProblemTypes.BreakerOpen, $"Everything that could serve '{candidates[0].Module.Id}' has failed too often and is left alone for {seconds} s. GET /api/v1/breakers shows it.", seconds);
         }
 
-        return await EndAsync(under, last);
+        return End(under, last);
 
         bool Closed(TimeSpan wait)
         {
@@ -123,7 +123,7 @@ public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers 
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             breakers.Abandoned(candidate.Module);
-            await meter.SettleAsync(under, CallEnd.CutByClient, null);
+            meter.Settle(under, CallEnd.CutByClient, null);
             throw;
         }
         catch (DomainException)
@@ -153,9 +153,9 @@ public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers 
     }
 
     // The provider's own words where its caller may be told them: they are in the caller's dialect already.
-    private async Task<ModelAnswer> EndAsync(CallUnderWay under, Failure last)
+    private ModelAnswer End(CallUnderWay under, Failure last)
     {
-        await meter.SettleAsync(under, last.Kind == FailureKind.Throttled ? CallEnd.Throttled : CallEnd.Failed, null);
+        meter.Settle(under, last.Kind == FailureKind.Throttled ? CallEnd.Throttled : CallEnd.Failed, null);
         var module = under.Module!.Id;
         return last.Told is { } told
             ? new ModelAnswer(under, told)

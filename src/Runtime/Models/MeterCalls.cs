@@ -4,19 +4,13 @@ using ControlCenter.Domain.Models;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Governance;
-using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace ControlCenter.Runtime.Models;
 
 /// <summary>Says for whom each call is, sets its worst case aside before it is made, and settles it once, however it ends.</summary>
-public sealed partial class MeterCalls(
-    AttributeCall attribute, SpendBreakers spending, ReserveSpend reserve, ReleaseSpend release, SettleCall settle, RecordDecisions decisions, TimeProvider time, ILogger<MeterCalls> logger)
+public sealed class MeterCalls(
+    AttributeCall attribute, SpendBreakers spending, ReserveSpend reserve, ReleaseSpend release, UnsettledCalls unsettled, RecordDecisions decisions)
 {
-    // A database that starts again is back within seconds; what is still not settled after this is found by its reservation's age.
-    private const int MostSettlements = 6;
-    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(200);
-
     /// <summary>For whom a call is.</summary>
     /// <exception cref="ForbiddenException">The caller claims a task that is not its own.</exception>
     internal Task<Attribution> AttributeAsync(Caller caller, ModelCall call, CancellationToken cancellationToken) =>
@@ -42,36 +36,18 @@ public sealed partial class MeterCalls(
     }
 
     /// <summary>Settles a call: its one cost event, its budgets, and why it went as it did. A caller that has gone is no reason not to.</summary>
-    internal async Task SettleAsync(CallUnderWay under, CallEnd end, AnswerReader? read)
+    internal void Settle(CallUnderWay under, CallEnd end, AnswerReader? read)
     {
-        if (under.IsSettled)
+        if (!under.IsSettled)
         {
-            return;
-        }
-
-        under.IsSettled = true;
-        decisions.Keep(under, end, null);
-        var cost = under.ToCost(end, read);
-        var wait = FirstWait;
-        for (var tries = 1; ; tries++)
-        {
-            try
-            {
-                await settle.ExecuteAsync(under.Reservation, cost, CancellationToken.None);
-                return;
-            }
-            catch (NpgsqlException fault) when (tries < MostSettlements)
-            {
-                // The same cost again counts once, so that it does not matter whether this one was committed.
-                LogSettledAgain(logger, under.Id, tries, fault);
-                await Task.Delay(wait, time);
-                wait *= 2;
-            }
+            under.IsSettled = true;
+            decisions.Keep(under, end, null);
+            unsettled.Settle(under.Reservation, under.ToCost(end, read));
         }
     }
 
     /// <summary>Keeps why a call was refused. One that had reached a provider before is settled as failed.</summary>
-    internal async Task RefusedAsync(CallUnderWay under, DomainException refused)
+    internal void Refused(CallUnderWay under, DomainException refused)
     {
         if (under.IsSettled)
         {
@@ -80,7 +56,7 @@ public sealed partial class MeterCalls(
 
         if (under.Steps.Exists(s => s.What == "failed"))
         {
-            await SettleAsync(under, CallEnd.Failed, null);
+            Settle(under, CallEnd.Failed, null);
         }
         else
         {
@@ -88,7 +64,4 @@ public sealed partial class MeterCalls(
             decisions.Keep(under, null, refused.Code);
         }
     }
-
-    [LoggerMessage(EventId = 3101, Level = LogLevel.Warning, Message = "Call {Call} could not be settled in try {Try}; it is tried again")]
-    private static partial void LogSettledAgain(ILogger logger, Guid call, int @try, Exception fault);
 }

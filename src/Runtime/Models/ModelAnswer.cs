@@ -78,7 +78,7 @@ public sealed class ModelAnswer
         {
             Count(end);
             await _open.DisposeAsync();
-            await _meter!.SettleAsync(_under, end, _open.Reader);
+            _meter!.Settle(_under, end, _open.Reader);
         }
 
         return end is CallEnd.Completed || (end == CallEnd.Failed && _open.Reader.HasFailed);

@@ -2,6 +2,7 @@ using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Governance;
+using ControlCenter.TestSupport;
 using ControlCenter.Tests.Work;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -84,6 +85,53 @@ public sealed class SpendTests(HostFixture fixture) : BusTests(fixture)
         await Reserve.ExecuteAsync(Who, _project, "p", new Money(0.4m, "USD"), Stop);
         (await CountersAsync(wide)).Reserved.ShouldBe(0.4m);
         (await CountersAsync(narrow)).Reserved.ShouldBe(0.4m);
+    }
+
+    [Fact]
+    public async Task Many_calls_reserved_at_once_take_no_more_than_there_is_of_each_of_their_budgets()
+    {
+        var wide = await BudgetAsync(hard: 1);
+        var narrow = await BudgetAsync(hard: 0.3m, scope: "module", scopeId: _project);
+        var reserved = await Task.WhenAll(Enumerable.Range(0, 100).Select(call => TryReserveAsync(call % 2 == 0 ? _project : "other", new Money(0.05m, "USD"))));
+
+        (await CountersAsync(wide)).Reserved.ShouldBe(1);
+        (await CountersAsync(narrow)).Reserved.ShouldBe(0.05m * reserved.Where((_, call) => call % 2 == 0).Count(r => r));
+        (await CountersAsync(narrow)).Reserved.ShouldBeInRange(0.05m, 0.3m);
+        reserved.Count(r => r).ShouldBe(20);
+    }
+
+    [Fact]
+    public async Task A_caller_whose_last_call_is_still_being_settled_is_not_refused_for_the_worst_case_of_that()
+    {
+        var unsettled = Host.Services.GetRequiredService<UnsettledCalls>();
+        var budget = await BudgetAsync(hard: 1);
+        var worst = new Money(0.9m, "USD");
+        for (var call = 0; call < 10; call++)
+        {
+            var reservation = await Reserve.ExecuteAsync(Who, "m", "p", worst, Stop);
+            unsettled.Settle(reservation.Id, Cost(Who, 0.01m));
+        }
+
+        await unsettled.SettledAsync(Stop);
+        (await CountersAsync(budget)).ShouldBe((0.1m, 0, 10));
+        (await Host.SqlAsync<long>($"select count(*) from budget_breaches where budget_id = '{budget}'", Stop)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_host_that_is_stopped_settles_the_calls_that_have_ended()
+    {
+        var database = await TestCluster.CreateDatabaseAsync(Stop);
+        await using (var stopping = await RunningHost.StartAsync(Stop, database))
+        {
+            var unsettled = stopping.Services.GetRequiredService<UnsettledCalls>();
+            for (var call = 0; call < 50; call++)
+            {
+                unsettled.Settle(null, Cost(Who, 0.01m));
+            }
+        }
+
+        await using var next = await RunningHost.StartAsync(Stop, database);
+        (await next.SqlAsync<long>("select count(*) from cost_events", Stop)).ShouldBe(50);
     }
 
     [Fact]
@@ -196,6 +244,19 @@ public sealed class SpendTests(HostFixture fixture) : BusTests(fixture)
         ((decimal)burst["per_hour"]!).ShouldBeInRange(7, 9);
         ((decimal)burst["low"]!).ShouldBeLessThanOrEqualTo((decimal)burst["expected"]!);
         ((decimal)burst["high"]!).ShouldBeGreaterThanOrEqualTo((decimal)burst["expected"]!);
+    }
+
+    private async Task<bool> TryReserveAsync(string module, Money worst)
+    {
+        try
+        {
+            await Reserve.ExecuteAsync(Who, module, "p", worst, Stop);
+            return true;
+        }
+        catch (BudgetExhaustedException)
+        {
+            return false;
+        }
     }
 
     private async Task<bool> TrySpendAsync(Money worst)

@@ -1,5 +1,7 @@
+using ControlCenter.Runtime.Agents;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Governance;
+using ControlCenter.Runtime.Queries;
 using Microsoft.AspNetCore.Components;
 
 namespace ControlCenter.Dashboard.Budgets;
@@ -9,6 +11,7 @@ public sealed partial class BreakersPage
 {
     private IReadOnlyList<SpendBreakerView> _open = [];
     private IReadOnlyList<BreakerPolicyView> _policies = [];
+    private IReadOnlyList<AgentView> _agents = [];
     private BreakerDraft? _draft;
 
     [SupplyParameterFromQuery]
@@ -30,6 +33,7 @@ public sealed partial class BreakersPage
     {
         _policies = (await Queries.PoliciesAsync(Closed)).Items;
         _open = await Queries.OpenAsync(Closed);
+        _agents = (await Agents.ListAsync(new PageRequest(PageRequest.MostItems), Closed)).Items;
     }
 
     private void Open(string what, string? policy)

@@ -12,6 +12,7 @@ namespace ControlCenter.Runtime.Storage.Migrations
         {
             migrationBuilder.Sql(BudgetsSql.Tables);
             migrationBuilder.Sql(BudgetsSql.Functions);
+            migrationBuilder.Sql(BudgetsSql.SingleReservations);
         }
 
         /// <inheritdoc />

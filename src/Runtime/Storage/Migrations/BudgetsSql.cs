@@ -1,6 +1,6 @@
 namespace ControlCenter.Runtime.Storage.Migrations;
 
-/// <summary>The tables of budgets, and the three functions that move their counters (docs/adr/0008-reserve-then-settle.md).</summary>
+/// <summary>The tables of budgets, and the functions that move their counters (docs/adr/0008-reserve-then-settle.md).</summary>
 /// <remarks>
 /// Every function takes the rows of <c>budget_periods</c> in the order of the budgets' ids, so that none waits for another in a circle.
 /// Periods are of UTC. A budget for good has one period, which began in 1970.
@@ -170,6 +170,38 @@ internal static class BudgetsSql
             from budgets b where b.id = budget
         $$;
 
+        -- Adds what was spent to every budget in scope, and names those whose soft or hard limit it has reached in the period that is now.
+        -- A line that resolves is for an unknown cost that has become known: it takes that out of the unknown, in the period in which it arose.
+        create function budget_charge(ats timestamptz[], scopes text[], scope_ids text[], amounts numeric[], currencies text[], resolving boolean[])
+        returns table (budget uuid, start timestamptz, over_soft boolean, over_hard boolean)
+        language sql volatile as $$
+            with lines as (
+                select b.id, b.period, e.at, e.resolves, case when e.resolves then 0 else budget_amount_in(e.amount, e.currency, b.currency, e.at) end as amount
+                from unnest(ats, scopes, scope_ids, amounts, currencies, resolving) e (at, scope, scope_id, amount, currency, resolves)
+                join budgets b on b.scope = e.scope and b.scope_id = e.scope_id and b.deleted_at is null),
+            charged as (
+                insert into budget_periods as p (budget_id, period_start, spent, cost_events, unknown_events)
+                select id, budget_period_start(period, at), coalesce(sum(amount), 0), count(*) filter (where not resolves),
+                    count(*) filter (where amount is null) - count(*) filter (where resolves)
+                from lines group by 1, 2 order by 1, 2
+                on conflict (budget_id, period_start) do update set
+                    spent = p.spent + excluded.spent, cost_events = p.cost_events + excluded.cost_events, unknown_events = p.unknown_events + excluded.unknown_events
+                returning p.budget_id, p.period_start, p.spent, p.soft_told_at),
+            bucketed as (
+                insert into budget_spending as s (budget_id, bucket_start, spent)
+                select id, budget_bucket(period, at), sum(amount) from lines where amount is not null and not resolves group by 1, 2 order by 1, 2
+                on conflict (budget_id, bucket_start) do update set spent = s.spent + excluded.spent)
+            select c.budget_id, c.period_start, c.soft_told_at is null and c.spent >= b.soft_limit, c.spent > 0 and c.spent >= budget_limit(b.id)
+            from charged c join budgets b on b.id = c.budget_id
+            where c.period_start = budget_period_start(b.period, clock_timestamp())
+                and ((c.soft_told_at is null and c.spent >= b.soft_limit) or (c.spent > 0 and c.spent >= budget_limit(b.id)))
+            order by c.budget_id
+        $$;
+        """;
+
+    /// <summary>As they were for one call at a time.</summary>
+    public const string SingleReservations =
+        """
         -- Reserves with every budget in scope or with none. No row: reserved. A row: the budget that it does not fit into.
         create function budget_reserve(
             new_id uuid, lasts interval, scopes text[], scope_ids text[], wanted numeric, wanted_currency text,
@@ -226,34 +258,6 @@ internal static class BudgetsSql
             insert into budget_reservations (id, made_at, expires_at, attribution, module_id, provider, amount, currency, budget_ids, period_starts, amounts)
             values (new_id, now_is, now_is + lasts, who, module, of_provider, wanted, wanted_currency, ids, starts, amounts);
         end $$;
-
-        -- Adds what was spent to every budget in scope, and names those whose soft or hard limit it has reached in the period that is now.
-        -- A line that resolves is for an unknown cost that has become known: it takes that out of the unknown, in the period in which it arose.
-        create function budget_charge(ats timestamptz[], scopes text[], scope_ids text[], amounts numeric[], currencies text[], resolving boolean[])
-        returns table (budget uuid, start timestamptz, over_soft boolean, over_hard boolean)
-        language sql volatile as $$
-            with lines as (
-                select b.id, b.period, e.at, e.resolves, case when e.resolves then 0 else budget_amount_in(e.amount, e.currency, b.currency, e.at) end as amount
-                from unnest(ats, scopes, scope_ids, amounts, currencies, resolving) e (at, scope, scope_id, amount, currency, resolves)
-                join budgets b on b.scope = e.scope and b.scope_id = e.scope_id and b.deleted_at is null),
-            charged as (
-                insert into budget_periods as p (budget_id, period_start, spent, cost_events, unknown_events)
-                select id, budget_period_start(period, at), coalesce(sum(amount), 0), count(*) filter (where not resolves),
-                    count(*) filter (where amount is null) - count(*) filter (where resolves)
-                from lines group by 1, 2 order by 1, 2
-                on conflict (budget_id, period_start) do update set
-                    spent = p.spent + excluded.spent, cost_events = p.cost_events + excluded.cost_events, unknown_events = p.unknown_events + excluded.unknown_events
-                returning p.budget_id, p.period_start, p.spent, p.soft_told_at),
-            bucketed as (
-                insert into budget_spending as s (budget_id, bucket_start, spent)
-                select id, budget_bucket(period, at), sum(amount) from lines where amount is not null and not resolves group by 1, 2 order by 1, 2
-                on conflict (budget_id, bucket_start) do update set spent = s.spent + excluded.spent)
-            select c.budget_id, c.period_start, c.soft_told_at is null and c.spent >= b.soft_limit, c.spent > 0 and c.spent >= budget_limit(b.id)
-            from charged c join budgets b on b.id = c.budget_id
-            where c.period_start = budget_period_start(b.period, clock_timestamp())
-                and ((c.soft_told_at is null and c.spent >= b.soft_limit) or (c.spent > 0 and c.spent >= budget_limit(b.id)))
-            order by c.budget_id
-        $$;
 
         -- Gives back what was reserved. False: there is nothing to give back, it was settled before or is lost.
         create function budget_release(reservation uuid, is_lost boolean) returns boolean language plpgsql as $$
