@@ -230,22 +230,6 @@ public sealed class SpendTests(HostFixture fixture) : BusTests(fixture)
         ((long)seen["unknown_cost_events"]!).ShouldBe(1);
     }
 
-    [Fact]
-    public async Task A_forecast_goes_by_what_was_spent_lately_also_in_the_stretch_under_way_and_says_nothing_where_too_little_was_seen()
-    {
-        var budget = await BudgetAsync(hard: 1000);
-        (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["forecast"].ShouldBeNull();
-        await Host.SqlAsync<int>($"with e as (update budgets set created_at = clock_timestamp() - interval '5 h' where id = '{budget}' returning 1) select count(*)::int from e", Stop);
-        var quiet = (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["forecast"]!;
-        ((decimal)quiet["per_hour"]!, quiet["exhausted_at"]).ShouldBe((0, null));
-
-        await Settle.ExecuteAsync(null, Cost(Who, 40), Stop);
-        var burst = (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["forecast"]!;
-        ((decimal)burst["per_hour"]!).ShouldBeInRange(7, 9);
-        ((decimal)burst["low"]!).ShouldBeLessThanOrEqualTo((decimal)burst["expected"]!);
-        ((decimal)burst["high"]!).ShouldBeGreaterThanOrEqualTo((decimal)burst["expected"]!);
-    }
-
     private async Task<bool> TryReserveAsync(string module, Money worst)
     {
         try
