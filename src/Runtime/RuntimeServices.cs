@@ -64,10 +64,12 @@ public static class RuntimeServices
         services.TryAddSingleton(ReservationAge.Default);
         services.AddSingleton<BudgetQueries>();
         services.AddSingleton<BudgetOutlooks>();
+        services.AddSingleton<WithheldWork>();
         services.AddSingleton<CreateBudget>();
         services.AddSingleton<ChangeBudget>();
         services.AddSingleton<DeleteBudget>();
         services.AddSingleton<OverrideBudget>();
+        services.AddSingleton<EndOverride>();
         services.AddSingleton<BudgetBreaches>();
         services.AddSingleton<BudgetLedger>();
         services.AddService<ReserveSpend>();
@@ -77,6 +79,14 @@ public static class RuntimeServices
         services.AddSingleton<ReleaseSpend>();
         services.AddService<ReleaseLostReservations>();
         services.AddService<RenewBudgets>();
+
+        services.AddSingleton<SpendBreakers>();
+        services.AddSingleton<SpendBreakerQueries>();
+        services.AddSingleton<SetBreakerPolicy>();
+        services.AddSingleton<DeleteBreakerPolicy>();
+        services.AddSingleton<ResetSpendBreaker>();
+        services.AddService<FollowSpendBreakers>();
+        services.AddService<WatchSpendRates>();
 
         services.AddService<CreateTicket>();
         services.AddSingleton<EditTicket>();

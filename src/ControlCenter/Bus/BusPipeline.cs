@@ -62,6 +62,7 @@ internal static class BusPipeline
         routes.MapInsight();
         routes.MapGovernance();
         routes.MapBudgets();
+        routes.MapBreakers();
         routes.MapActors();
         routes.MapModels();
         app.MapGateway();

@@ -98,7 +98,7 @@ public abstract class LivePage : ComponentBase, IDisposable
         }
         catch (DomainException refused)
         {
-            Problem = refused.Message;
+            Problem = Words(refused);
             if (RefusedAttempts.IsOne(refused))
             {
                 await Refused.RecordAsync(await Callers.CallerAsync(), $"page {new Uri(Navigation.Uri).AbsolutePath}", refused, Closed);
@@ -134,6 +134,11 @@ public abstract class LivePage : ComponentBase, IDisposable
             _closed.Dispose();
         }
     }
+
+    // By the fields' names as a form has them, and not as the bus does.
+    private static string Words(DomainException refused) => refused.Errors is { } errors
+        ? string.Join('\n', errors.Select(e => $"{char.ToUpperInvariant(e.Key[0])}{e.Key[1..].Replace('_', ' ')}: {string.Join(' ', e.Value)}"))
+        : refused.Message;
 
     private async Task ReadUntilFreshAsync()
     {

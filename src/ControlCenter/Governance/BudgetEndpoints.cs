@@ -19,5 +19,8 @@ internal static class BudgetEndpoints
         routes.MapRemoval<DeleteBudget>("/budgets/{id}", (command, call) => command.ExecuteAsync(call.Id(), call.Caller, call.Aborted));
         routes.MapCommand<OverrideBudget, OverrideBudgetRequest, BudgetOverride>(
             "/budgets/{id}/overrides", 201, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapCommand<EndOverride, EndOverrideRequest, BudgetView>(
+            "/budgets/{id}/overrides/{override}/end", 200,
+            (command, call) => command.ExecuteAsync(call.Id(), call.Id("override"), call.Request, call.Caller, call.Idempotency, call.Aborted));
     }
 }

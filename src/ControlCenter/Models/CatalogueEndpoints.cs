@@ -5,7 +5,7 @@ using ControlCenter.Runtime.Queries;
 
 namespace ControlCenter.Models;
 
-/// <summary>What can be called, how it has been called and the breakers, on the bus (bus-api.md, Governor).</summary>
+/// <summary>What can be called, and how it has been called, on the bus.</summary>
 internal static class CatalogueEndpoints
 {
     public static void MapModels(this IEndpointRouteBuilder routes)
@@ -24,9 +24,6 @@ internal static class CatalogueEndpoints
             "/catalogue", 200, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapQuery<DecisionQueries, Page<DecisionRow>>("/gateway/decisions", "list", async (decisions, http) => await decisions.ListAsync(
             BusRoutes.OptionalText(http, "module"), BusRoutes.OptionalText(http, "troubled") == "true", BusRoutes.PageIn(http), http.RequestAborted));
-        routes.MapQuery<BreakerQueries, BreakerList>("/breakers", "list", (breakers, _) => Task.FromResult<BreakerList?>(breakers.List()));
-        routes.MapCommand<ResetBreaker, NoBody, BreakerView>("/breakers/{id}/reset", 200, (command, call) => command.ExecuteAsync(
-            call.Http.GetRouteValue("id")?.ToString() ?? "", call.Caller, call.Idempotency, call.Aborted));
     }
 
     // Where keys are to be found is no business of an agent's.

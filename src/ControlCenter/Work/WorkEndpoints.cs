@@ -48,7 +48,7 @@ internal static class WorkEndpoints
     {
         using var watched = call.Request.WaitSeconds > 0 ? call.Http.RequestServices.GetRequiredService<EndRevokedAccess>().Watch(call.Http) : null;
         var outcome = await command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted);
-        if (outcome.Value is null && await call.Http.RequestServices.GetRequiredService<BudgetQueries>().RefusalOfAsync(call.Request.AgentId, call.Aborted) is { } reason)
+        if (outcome.Value is null && await call.Http.RequestServices.GetRequiredService<WithheldWork>().ReasonAsync(call.Request.AgentId, call.Request.Capabilities, call.Aborted) is { } reason)
         {
             // No work, as the contract has it, with the reason beside it: an agent that waits for work goes on waiting, and is not told of an error.
             call.Http.Response.Headers["X-CC-Refused"] = ProblemTypes.BudgetExhausted;

@@ -33,13 +33,19 @@ public sealed record BudgetForecast(
     /// <param name="periodEnd">The end of the budget's period; null for a budget for good.</param>
     /// <param name="taken">What is spent in this period so far.</param>
     /// <param name="limit">What may be spent in it.</param>
+    /// <param name="underWay">What was spent in the stretch that has not ended. If that is more than a whole one usually is, it counts as one: a burst is seen while it lasts.</param>
     /// <returns>Null where too little has been seen to say anything.</returns>
     public static BudgetForecast? Of(
-        IReadOnlyList<SpendBucket> seen, TimeSpan length, DateTimeOffset now, DateTimeOffset? periodEnd, decimal taken, decimal limit)
+        IReadOnlyList<SpendBucket> seen, TimeSpan length, DateTimeOffset now, DateTimeOffset? periodEnd, decimal taken, decimal limit, decimal underWay = 0)
     {
         if (seen.Count < FewestBuckets)
         {
             return null;
+        }
+
+        if (underWay > Math.Max(seen.Average(b => b.Spent), 0))
+        {
+            seen = [.. seen, new SpendBucket(seen[^1].Start + length, underWay)];
         }
 
         var mean = seen.Average(b => b.Spent);

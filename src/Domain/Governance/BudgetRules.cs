@@ -33,7 +33,10 @@ public static class BudgetRules
 
     /// <summary>What is wrong with a soft limit beside its hard one, or null.</summary>
     public static string? Soft(decimal? soft, decimal hard) =>
-        Limit(soft) ?? (soft > hard ? $"It warns before the hard limit of {hard}, so it cannot be above it; {soft} was given." : null);
+        Limit(soft) ?? (soft > hard ? $"It warns before the hard limit of {Plain(hard)}, so it cannot be above it; {soft} was given." : null);
+
+    /// <summary>An amount without the zeros at its end that a database keeps.</summary>
+    public static decimal Plain(decimal amount) => amount / 1.000000000000000000000000000m;
 
     /// <summary>What is wrong with a currency, or null.</summary>
     public static string? Currency(string? currency) =>

@@ -9,7 +9,7 @@ namespace ControlCenter.Runtime.Costs;
 public sealed record CostEnvironment(string Name);
 
 /// <summary>Records costs in the transaction of whatever caused them: an event that is there already counts once (CO-01).</summary>
-public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budgets)
+public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budgets, SpendBreakers breakers)
 {
     /// <summary>Appends the events whose id is new, has them rolled up, and tells of them once. Returns how many were new.</summary>
     /// <param name="unit">The transaction: if it is rolled back, nothing was recorded.</param>
@@ -53,6 +53,7 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
         if (recorded.Count > 0)
         {
             await budgets.ChargeAsync(unit, recorded, cancellationToken);
+            await breakers.CountAsync(unit, recorded, cancellationToken);
         }
 
         return recorded;

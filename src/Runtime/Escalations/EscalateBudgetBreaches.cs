@@ -2,6 +2,7 @@ using System.Text.Json;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Escalations;
 using ControlCenter.Domain.Events;
+using ControlCenter.Domain.Governance;
 using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Json;
 using ControlCenter.Domain.Problems;
@@ -20,6 +21,9 @@ public sealed class EscalateBudgetBreaches(
     NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger<EscalateBudgetBreaches> logger)
     : LogReader("budget-breaches", new EventFilter("budget."), database, feed, transactions, time, logger)
 {
+    private const string UsedUp = "Its budget is used up.";
+    private const string UsedUpAndCancelled = "Its budget is used up, and the founder decided to cancel.";
+
     // Longer than every period but "total": a budget that has begun anew withdraws its question by itself.
     private const int ExpiryDays = 30;
 
@@ -84,22 +88,31 @@ public sealed class EscalateBudgetBreaches(
     private static string Explain(AskedRaise asked) =>
         $"""
         raise: {asked.Raise:0.############} {asked.Currency} more until {asked.Until.UtcDateTime:yyyy-MM-dd HH:mm} UTC; after that the limit is what it was. Another amount can be given on the budget's own page.
-        wait: nothing more until the budget begins anew. The tasks that ran into it go back and are not handed out until then.
+        wait: nothing more until {Until(asked)}. The tasks that ran into it go back, and {(asked.Scope == BudgetScope.Agent ? "other agents may take them" : "are not handed out until then")}; so do those that run into it later.
         cancel: the tasks that ran into it are cancelled.
         """;
 
-    // Only while somebody is asked: a task that waits for nobody would wait for ever.
+    private static string Until(AskedRaise asked) => asked.PeriodEnd is null ? "the budget is raised" : "the budget begins anew or is raised";
+
+    // Parked while somebody is asked. What runs into it after that would wait for nobody, for ever: it goes back like the others.
     private static async Task ParkAsync(UnitOfWork unit, Guid breach, Guid lease, CancellationToken cancellationToken)
     {
-        if (await BudgetDecisions.FindAsync(unit, breach, cancellationToken) is not { EscalationId: { } escalation }
-            || (await DecisionRecord.LockAsync(unit, escalation, cancellationToken)).State != EscalationState.Waiting)
+        if (await BudgetDecisions.FindAsync(unit, breach, cancellationToken) is not { EscalationId: { } escalation })
         {
             return;
         }
 
+        var isAsked = (await DecisionRecord.LockAsync(unit, escalation, cancellationToken)).State == EscalationState.Waiting;
         foreach (var held in (await BudgetDecisions.HeldAsync(unit, breach, cancellationToken)).Where(h => h.LeaseId == lease))
         {
-            await UnlessItIsOverAsync(() => HumanWait.BeginAsync(unit, new LeaseProof(held.TaskId, held.LeaseId, held.FencingToken), cancellationToken));
+            if (isAsked)
+            {
+                await UnlessItIsOverAsync(() => HumanWait.BeginAsync(unit, ProofOf(held), cancellationToken));
+            }
+            else
+            {
+                await UnlessItIsOverAsync(() => ReleaseTask.WithinAsync(unit, ProofOf(held), UsedUp, cancellationToken));
+            }
         }
     }
 
@@ -114,8 +127,14 @@ public sealed class EscalateBudgetBreaches(
         foreach (var held in await BudgetDecisions.HeldAsync(unit, breach, cancellationToken))
         {
             await UnlessItIsOverAsync(() => choice == BudgetDecisions.Cancel
-                ? CancelTask.WithinAsync(unit, held.TaskId, "Its budget is used up, and the founder decided to cancel.", cancellationToken)
-                : ReleaseTask.WithinAsync(unit, new LeaseProof(held.TaskId, held.LeaseId, held.FencingToken), "Its budget is used up.", cancellationToken));
+                ? CancelTask.WithinAsync(unit, held.TaskId, UsedUpAndCancelled, cancellationToken)
+                : ReleaseTask.WithinAsync(unit, ProofOf(held), UsedUp, cancellationToken));
+        }
+
+        // Their agents' leases have run out while the founder thought about it.
+        foreach (var task in choice == BudgetDecisions.Cancel ? await BudgetDecisions.LeftBehindAsync(unit, breach, cancellationToken) : [])
+        {
+            await UnlessItIsOverAsync(() => CancelTask.WithinAsync(unit, task, UsedUpAndCancelled, cancellationToken));
         }
     }
 
@@ -133,6 +152,8 @@ public sealed class EscalateBudgetBreaches(
             await HumanWait.EndAsync(unit, held.TaskId, held.LeaseId, await DecisionRecord.AreAskedAsync(unit, held.LeaseId, null, cancellationToken), cancellationToken);
         }
     }
+
+    private static LeaseProof ProofOf(HeldWork held) => new(held.TaskId, held.LeaseId, held.FencingToken);
 
     private static async Task<Guid?> AskedAboutAsync(UnitOfWork unit, Guid breach, CancellationToken cancellationToken)
     {

@@ -118,9 +118,13 @@ public sealed class BudgetBreaches(TimeProvider time)
         }
     }
 
-    /// <summary>Opens a breach where a limit was lowered, or an override ran out, below what is spent already.</summary>
+    /// <summary>Opens a breach where a limit was lowered, or an override ended, below what is spent already.</summary>
     public async Task ReviewAsync(UnitOfWork unit, Guid budget, CancellationToken cancellationToken)
     {
+        // What is open is over with more than the limit that it is about: that has come down.
+        await unit.ExecuteAsync(
+            "update budget_breaches set limit_then = budget_limit(budget_id) where budget_id = @budget and closed_at is null and limit_then > budget_limit(budget_id)",
+            cancellationToken, ("budget", budget));
         await using var command = unit.Command(
             """
             select p.period_start from budgets b

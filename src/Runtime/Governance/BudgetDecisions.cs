@@ -1,4 +1,6 @@
 using ControlCenter.Domain.Escalations;
+using ControlCenter.Domain.Governance;
+using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
 
 namespace ControlCenter.Runtime.Governance;
@@ -10,7 +12,10 @@ namespace ControlCenter.Runtime.Governance;
 /// <param name="Currency">Of that.</param>
 /// <param name="Until">For how long.</param>
 /// <param name="EscalationId">What was asked, once it was.</param>
-public sealed record AskedRaise(Guid BreachId, Guid BudgetId, decimal Raise, string Currency, DateTimeOffset Until, Guid? EscalationId);
+/// <param name="Scope">What the budget is for.</param>
+/// <param name="PeriodEnd">When it begins anew; null for a budget for good.</param>
+public sealed record AskedRaise(
+    Guid BreachId, Guid BudgetId, decimal Raise, string Currency, DateTimeOffset Until, Guid? EscalationId, BudgetScope Scope, DateTimeOffset? PeriodEnd);
 
 /// <summary>Work that a breach holds up.</summary>
 public sealed record HeldWork(Guid TaskId, Guid LeaseId, long FencingToken, Guid AgentId);
@@ -21,7 +26,7 @@ public static class BudgetDecisions
     /// <summary>More money, until the proposed moment.</summary>
     public const string Raise = "raise";
 
-    /// <summary>Nothing more until the budget's next period; the work goes back.</summary>
+    /// <summary>Nothing more until there is room again; the work goes back, and so does what runs into it later.</summary>
     public const string Wait = "wait";
 
     /// <summary>The work that ran into it is cancelled.</summary>
@@ -61,6 +66,22 @@ public static class BudgetDecisions
         return held;
     }
 
+    /// <summary>Tasks that ran into a breach and that nobody holds any more: given back, or their agent has died over it.</summary>
+    public static async Task<IReadOnlyList<Guid>> LeftBehindAsync(UnitOfWork unit, Guid breach, CancellationToken cancellationToken)
+    {
+        await using var command = unit.Command(
+            "select distinct h.task_id from budget_breach_tasks h join tasks t on t.id = h.task_id where h.breach_id = @breach and t.state = 'ready' order by h.task_id",
+            ("breach", breach));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var left = new List<Guid>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            left.Add(reader.GetGuid(0));
+        }
+
+        return left;
+    }
+
     /// <summary>Does to the budget what was decided about it, if the escalation is about one.</summary>
     /// <param name="unit">The transaction of the decision.</param>
     /// <param name="time">The clock.</param>
@@ -94,7 +115,7 @@ public static class BudgetDecisions
     {
         await using var command = unit.Command(
             $"""
-            select x.id, x.budget_id, x.proposed_raise, b.currency, x.proposed_until, x.escalation_id
+            select x.id, x.budget_id, x.proposed_raise, b.currency, x.proposed_until, x.escalation_id, b.scope, x.period_end
             from budget_breaches x join budgets b on b.id = x.budget_id
             where {which} and x.closed_at is null for update of x
             """,
@@ -103,7 +124,7 @@ public static class BudgetDecisions
         return await reader.ReadAsync(cancellationToken)
             ? new AskedRaise(
                 reader.GetGuid(0), reader.GetGuid(1), reader.GetDecimal(2), reader.GetString(3), reader.GetFieldValue<DateTimeOffset>(4),
-                reader.IsDBNull(5) ? null : reader.GetGuid(5))
+                reader.IsDBNull(5) ? null : reader.GetGuid(5), WireNames<BudgetScope>.Parse(reader.GetString(6)), reader.IsDBNull(7) ? null : reader.GetFieldValue<DateTimeOffset>(7))
             : null;
     }
 }

@@ -12,7 +12,7 @@ internal static class BudgetHistory
     /// <param name="unit">The transaction.</param>
     /// <param name="time">The clock.</param>
     /// <param name="budget">Which budget.</param>
-    /// <param name="change">created, changed, deleted, raised or raise_ended.</param>
+    /// <param name="change">created, changed, deleted, raised or raise_ended (with a reason, if it was taken back).</param>
     /// <param name="detail">What it is now, and what it was.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task WriteAsync(UnitOfWork unit, TimeProvider time, Guid budget, string change, object detail, CancellationToken cancellationToken)

@@ -14,16 +14,16 @@ public sealed class BudgetOutlooks(NpgsqlDataSource database)
     // What was spent longer ago than this many stretches says little about the next ones.
     private const int MostBuckets = 96;
 
-    // Of each budget every whole stretch that has ended since it counts, also those in which nothing was spent.
-    private const string Seen =
+    // Of each budget every whole stretch that has ended since it counts, also those in which nothing was spent; and the one under way.
+    private const string Buckets =
         """
-        select b.id, g.at, coalesce(s.spent, 0), extract(epoch from w.width)::float8, clock_timestamp()
+        select b.id, g.at, coalesce(s.spent, 0), extract(epoch from w.width)::float8, clock_timestamp(), g.at = budget_bucket(b.period, clock_timestamp())
         from budgets b
         cross join lateral (select case b.period when 'hour' then interval '1 minute' when 'day' then interval '15 minutes'
             when 'total' then interval '1 day' else interval '1 hour' end as width) w
         cross join lateral generate_series(
             greatest(budget_bucket(b.period, b.created_at) + w.width, budget_bucket(b.period, clock_timestamp()) - @most * w.width),
-            budget_bucket(b.period, clock_timestamp()) - w.width, w.width) g (at)
+            budget_bucket(b.period, clock_timestamp()), w.width) g (at)
         left join budget_spending s on s.budget_id = b.id and s.bucket_start = g.at
         where b.id = any(@ids)
         order by b.id, g.at
@@ -32,8 +32,8 @@ public sealed class BudgetOutlooks(NpgsqlDataSource database)
     /// <summary>The outlook of each budget, in their order.</summary>
     public async Task<IReadOnlyList<BudgetOutlook>> OfAsync(IReadOnlyList<BudgetView> budgets, CancellationToken cancellationToken)
     {
-        var seen = new Dictionary<Guid, (List<SpendBucket> Buckets, TimeSpan Width, DateTimeOffset Now)>();
-        await using var command = database.CreateCommand(Seen);
+        var seen = new Dictionary<Guid, Seen>();
+        await using var command = database.CreateCommand(Buckets);
         command.Parameters.AddWithValue("ids", budgets.Select(b => b.BudgetId).ToArray());
         command.Parameters.AddWithValue("most", MostBuckets);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -42,13 +42,27 @@ public sealed class BudgetOutlooks(NpgsqlDataSource database)
             var id = reader.GetGuid(0);
             if (!seen.TryGetValue(id, out var kept))
             {
-                seen[id] = kept = ([], TimeSpan.FromSeconds(reader.GetDouble(3)), reader.GetFieldValue<DateTimeOffset>(4));
+                seen[id] = kept = new Seen(TimeSpan.FromSeconds(reader.GetDouble(3)), reader.GetFieldValue<DateTimeOffset>(4));
             }
 
-            kept.Buckets.Add(new SpendBucket(reader.GetFieldValue<DateTimeOffset>(1), reader.GetDecimal(2)));
+            if (reader.GetBoolean(5))
+            {
+                kept.UnderWay = reader.GetDecimal(2);
+            }
+            else
+            {
+                kept.Ended.Add(new SpendBucket(reader.GetFieldValue<DateTimeOffset>(1), reader.GetDecimal(2)));
+            }
         }
 
         return [.. budgets.Select(b => new BudgetOutlook(
-            b, seen.TryGetValue(b.BudgetId, out var of) ? BudgetForecast.Of(of.Buckets, of.Width, of.Now, b.PeriodEnd, b.Spent, b.LimitNow) : null))];
+            b, seen.TryGetValue(b.BudgetId, out var of) ? BudgetForecast.Of(of.Ended, of.Width, of.Now, b.PeriodEnd, b.Spent, b.LimitNow, of.UnderWay) : null))];
+    }
+
+    private sealed record Seen(TimeSpan Width, DateTimeOffset Now)
+    {
+        public List<SpendBucket> Ended { get; } = [];
+
+        public decimal UnderWay { get; set; }
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using ControlCenter.Domain.Governance;
 using ControlCenter.Domain.Problems;
@@ -38,9 +37,10 @@ public sealed record BudgetView(
 /// <summary>A line of a budget's history.</summary>
 public sealed record BudgetChangeView(Guid ChangeId, DateTimeOffset At, Guid By, string ByName, string Change, JsonElement? Detail);
 
-/// <summary>An override that is in force, or was.</summary>
+/// <summary>An override that is in force, or was. One that was taken back says by whom and why; one that ran out says when.</summary>
 public sealed record BudgetOverrideView(
-    Guid OverrideId, decimal Amount, string Reason, DateTimeOffset MadeAt, string MadeByName, DateTimeOffset ExpiresAt, bool InForce, Guid? EscalationId);
+    Guid OverrideId, decimal Amount, string Reason, DateTimeOffset MadeAt, string MadeByName, DateTimeOffset ExpiresAt, bool InForce, Guid? EscalationId,
+    DateTimeOffset? EndedAt, string? EndedByName, string? EndReason);
 
 /// <summary>A budget with where it is heading and all that was done to it. No forecast: too little has been seen.</summary>
 public sealed record BudgetDetail(BudgetView Budget, BudgetForecast? Forecast, IReadOnlyList<BudgetOverrideView> Overrides, IReadOnlyList<BudgetChangeView> History);
@@ -80,24 +80,6 @@ public sealed class BudgetQueries(NpgsqlDataSource database, BudgetOutlooks outl
             : null;
     }
 
-    /// <summary>Why an agent is handed no work just now: a budget of its own, or of everybody, is used up. Null if none is.</summary>
-    public async Task<string?> RefusalOfAsync(Guid agent, CancellationToken cancellationToken)
-    {
-        await using var command = database.CreateCommand(
-            "select scope, period, budget_id, period_end from budgets_exhausted where scope = 'global' or (scope = 'agent' and scope_id = @agent) order by scope limit 1");
-        command.Parameters.AddWithValue("agent", agent.ToString());
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
-        {
-            return null;
-        }
-
-        var whose = reader.GetString(0) == "global" ? "The global budget" : "This agent's budget";
-        var until = reader.ValueOrNull<DateTimeOffset>(3) is { } end
-            ? string.Create(CultureInfo.InvariantCulture, $"it begins anew at {end.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}, unless it is raised before") : "until it is raised";
-        return $"{whose} for {BudgetName.Span(WireNames<BudgetPeriod>.Parse(reader.GetString(1)))} ({reader.GetGuid(2)}) is used up; {until}.";
-    }
-
     /// <summary>A budget as the transaction on a connection sees it.</summary>
     /// <exception cref="NotFoundException">There is no such budget, or it was deleted.</exception>
     internal static async Task<BudgetView> RequireAsync(NpgsqlConnection connection, Guid id, CancellationToken cancellationToken) =>
@@ -114,8 +96,9 @@ public sealed class BudgetQueries(NpgsqlDataSource database, BudgetOutlooks outl
     {
         await using var command = new NpgsqlCommand(
             """
-            select o.id, o.amount, o.reason, o.made_at, a.name, o.expires_at, o.ended_at is null and o.expires_at > clock_timestamp(), o.escalation_id
-            from budget_overrides o join actors a on a.id = o.made_by where o.budget_id = @id order by o.made_at desc limit @limit
+            select o.id, o.amount, o.reason, o.made_at, a.name, o.expires_at, o.ended_at is null and o.expires_at > clock_timestamp(), o.escalation_id,
+                o.ended_at, e.name, o.end_reason
+            from budget_overrides o join actors a on a.id = o.made_by left join actors e on e.id = o.ended_by where o.budget_id = @id order by o.made_at desc limit @limit
             """,
             connection);
         command.Parameters.AddWithValue("id", id);
@@ -126,7 +109,8 @@ public sealed class BudgetQueries(NpgsqlDataSource database, BudgetOutlooks outl
         {
             overrides.Add(new BudgetOverrideView(
                 reader.GetGuid(0), reader.GetDecimal(1), reader.GetString(2), reader.GetFieldValue<DateTimeOffset>(3), reader.GetString(4),
-                reader.GetFieldValue<DateTimeOffset>(5), reader.GetBoolean(6), reader.ValueOrNull<Guid>(7)));
+                reader.GetFieldValue<DateTimeOffset>(5), reader.GetBoolean(6), reader.ValueOrNull<Guid>(7),
+                reader.ValueOrNull<DateTimeOffset>(8), reader.TextOrNull(9), reader.TextOrNull(10)));
         }
 
         return overrides;

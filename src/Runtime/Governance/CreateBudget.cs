@@ -20,7 +20,7 @@ public sealed record CreateBudgetRequest(
 /// <summary>Sets a limit. It counts what was spent in its present period from the moment on which it is set.</summary>
 public sealed class CreateBudget(Transactions transactions, TimeProvider time)
 {
-    private const string DefaultCurrency = "USD";
+    internal const string DefaultCurrency = "USD";
 
     /// <summary>Sets the limit.</summary>
     /// <exception cref="NotFoundException">There is no such ticket, task or agent.</exception>
@@ -51,7 +51,7 @@ public sealed class CreateBudget(Transactions transactions, TimeProvider time)
         }, cancellationToken);
     }
 
-    private static string? ScopeIdProblem(BudgetScope scope, string? id) => scope switch
+    internal static string? ScopeIdProblem(BudgetScope scope, string? id) => scope switch
     {
         BudgetScope.Global => string.IsNullOrEmpty(id) ? null : "The global scope has none.",
         _ when string.IsNullOrWhiteSpace(id) => $"Which {scope.Wire()} it is for.",
@@ -60,7 +60,7 @@ public sealed class CreateBudget(Transactions transactions, TimeProvider time)
     };
 
     // Costs name a ticket, a task and an agent by id: so does the budget, however the founder named it.
-    private static async Task<string> TargetAsync(UnitOfWork unit, BudgetScope scope, string id, CancellationToken cancellationToken)
+    internal static async Task<string> TargetAsync(UnitOfWork unit, BudgetScope scope, string id, CancellationToken cancellationToken)
     {
         var find = scope switch
         {

@@ -8,7 +8,8 @@ using ControlCenter.Runtime.Governance;
 namespace ControlCenter.Runtime.Models;
 
 /// <summary>Says for whom each call is, sets its worst case aside before it is made, and settles it once, however it ends.</summary>
-public sealed class MeterCalls(AttributeCall attribute, ReserveSpend reserve, ReleaseSpend release, UnsettledCalls unsettled, RecordDecisions decisions)
+public sealed class MeterCalls(
+    AttributeCall attribute, SpendBreakers spending, ReserveSpend reserve, ReleaseSpend release, UnsettledCalls unsettled, RecordDecisions decisions)
 {
     /// <summary>For whom a call is.</summary>
     /// <exception cref="ForbiddenException">The caller claims a task that is not its own.</exception>
@@ -16,7 +17,7 @@ public sealed class MeterCalls(AttributeCall attribute, ReserveSpend reserve, Re
         attribute.FindAsync(caller, call.Session, call.TaskId, cancellationToken);
 
     /// <summary>Sets aside the most that a call of its present module can cost; what was set aside for another is given back.</summary>
-    /// <exception cref="DomainException"><c>budget_exhausted</c>: nothing is set aside.</exception>
+    /// <exception cref="DomainException"><c>budget_exhausted</c> or <c>breaker_open</c>: nothing is set aside.</exception>
     internal async Task ReserveAsync(CallUnderWay under, CancellationToken cancellationToken)
     {
         if (under.Reservation is { } before)
@@ -29,6 +30,7 @@ public sealed class MeterCalls(AttributeCall attribute, ReserveSpend reserve, Re
         {
             var input = module.ContextWindow is { } window ? Math.Min(window, under.Request.InputEstimate) : under.Request.InputEstimate;
             var worst = Pricing.WorstCase(price, input, under.Request.OutputBound(module));
+            await spending.CheckAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken);
             under.Reservation = (await reserve.ExecuteAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken)).Id;
         }
     }

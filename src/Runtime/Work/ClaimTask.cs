@@ -112,16 +112,13 @@ public sealed class ClaimTask(
                 // Each set of required capabilities that anybody here could meet, in the order of its own index, so that
                 // the cost follows the number of sets and of callers and not the number of ready tasks.
                 new NpgsqlBatchCommand(
-                    """
+                    $"""
                     select t.id, t.ticket_id, t.priority, t.ordinal, t.fencing_token, s.capabilities
                     from capability_sets s
                     cross join lateral (
                         select id, ticket_id, priority, ordinal, fencing_token from tasks
                         where state = 'ready' and capability_set_id = s.id and not exists (
-                            select 1 from budgets_exhausted x
-                            where (x.scope = 'task' and x.scope_id = tasks.id::text)
-                                or (x.scope = 'ticket' and x.scope_id = tasks.ticket_id::text)
-                                or (x.scope = 'project' and x.scope_id = (select k.project from tickets k where k.id = tasks.ticket_id)))
+                            select 1 from budgets_exhausted x where {WithheldWork.Withholds})
                         order by priority desc, ordinal limit $3 for update skip locked) t
                     where s.capabilities <@ ($1 || array(select unnest(capabilities) from agents where id = any($2)))
                     order by t.priority desc, t.ordinal

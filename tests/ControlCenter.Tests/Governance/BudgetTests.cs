@@ -88,6 +88,22 @@ public sealed class BudgetTests(HostFixture fixture) : BusTests(fixture)
         ((decimal)first.Body!["hard_limit"]!).ShouldBe(0.000001m);
     }
 
+    [Fact]
+    public async Task A_forecast_goes_by_what_was_spent_lately_also_in_the_stretch_under_way_and_says_nothing_where_too_little_was_seen()
+    {
+        var budget = (await Founder.PostAsync("budgets", new { scope = "provider", scope_id = "foreseen", period = "day", hard_limit = 1000 }, Stop))["budget_id"];
+        (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["forecast"].ShouldBeNull();
+        await Host.SqlAsync<int>($"with e as (update budgets set created_at = clock_timestamp() - interval '5 h' where id = '{budget}' returning 1) select count(*)::int from e", Stop);
+        var quiet = (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["forecast"]!;
+        ((decimal)quiet["per_hour"]!, quiet["exhausted_at"]).ShouldBe((0, null));
+
+        (await Founder.PostAsync("cost-events", new { provider = "foreseen", access_path = "api", estimated_cost = 40, currency = "USD" }, Stop)).IsRefused.ShouldBeFalse();
+        var burst = (await Founder.GetAsync($"budgets/{budget}", Stop)).Body!["forecast"]!;
+        ((decimal)burst["per_hour"]!).ShouldBeInRange(7, 9);
+        ((decimal)burst["low"]!).ShouldBeLessThanOrEqualTo((decimal)burst["expected"]!);
+        ((decimal)burst["high"]!).ShouldBeGreaterThanOrEqualTo((decimal)burst["expected"]!);
+    }
+
     private Task<BusAnswer> PatchAsync(string path, object body) =>
         Founder.SendAsync(HttpMethod.Patch, path, JsonSerializer.SerializeToUtf8Bytes(body), null, Stop);
 }

@@ -61,6 +61,58 @@ public sealed class BudgetForecastTests
     }
 
     [Fact]
+    public void At_the_start_of_a_period_the_last_one_says_where_the_new_one_is_heading()
+    {
+        var forecast = BudgetForecast.Of(Buckets([1, 3, 1, 3, 1, 3]), TimeSpan.FromHours(1), Now, Now.AddHours(24), taken: 0, limit: 24)!;
+        forecast.Expected.ShouldBe(48);
+        forecast.Low!.Value.ShouldBeInRange(0, 47);
+        forecast.ExhaustedAt!.Value.ShouldBe(Now.AddHours(12), TimeSpan.FromSeconds(1));
+        forecast.EarliestExhaustedAt!.Value.ShouldBeInRange(Now, Now.AddHours(12));
+        forecast.LatestExhaustedAt!.Value.ShouldBeInRange(Now.AddHours(12), Now.AddHours(24));
+    }
+
+    [Fact]
+    public void At_the_end_of_a_period_what_is_spent_is_what_it_comes_to()
+    {
+        var forecast = BudgetForecast.Of(Buckets([1, 3, 1, 3]), TimeSpan.FromHours(1), Now, Now, taken: 8, limit: 20)!;
+        (forecast.Expected, forecast.Low, forecast.High).ShouldBe((8, 8, 8));
+        (forecast.ExhaustedAt, forecast.EarliestExhaustedAt).ShouldBe((null, null));
+    }
+
+    [Fact]
+    public void Without_spending_nothing_more_is_expected_and_no_end_is_told()
+    {
+        var forecast = Of([0, 0, 0, 0, 0, 0], taken: 3, limit: 10)!;
+        (forecast.PerHour, forecast.Expected, forecast.Low, forecast.High).ShouldBe((0, 3, 3, 3));
+        (forecast.ExhaustedAt, forecast.EarliestExhaustedAt, forecast.LatestExhaustedAt).ShouldBe((null, null, null));
+    }
+
+    [Fact]
+    public void A_burst_that_is_over_counts_as_one_stretch_and_widens_the_band()
+    {
+        var forecast = Of([0, 0, 0, 0, 0, 0, 0, 8], taken: 8, limit: 30)!;
+        forecast.PerHour.ShouldBe(1);
+        forecast.Expected.ShouldBe(20);
+        forecast.Low.ShouldBe(8, "it may well have been the only one");
+        forecast.High!.Value.ShouldBeGreaterThan(30);
+        forecast.ExhaustedAt.ShouldBeNull();
+        forecast.EarliestExhaustedAt!.Value.ShouldBeLessThan(Midnight);
+    }
+
+    [Fact]
+    public void A_burst_under_way_is_seen_before_its_stretch_has_ended()
+    {
+        var quiet = BudgetForecast.Of(Buckets([0, 0, 0, 0, 0, 0, 0]), TimeSpan.FromHours(1), Now, Midnight, taken: 8, limit: 10, underWay: 8)!;
+        quiet.PerHour.ShouldBe(1);
+        quiet.ExhaustedAt!.Value.ShouldBe(Now.AddHours(2), TimeSpan.FromSeconds(1));
+        quiet.EarliestExhaustedAt!.Value.ShouldBeLessThan(quiet.ExhaustedAt.Value);
+    }
+
+    [Fact]
+    public void A_stretch_that_has_only_begun_does_not_make_the_rate_look_lower() =>
+        BudgetForecast.Of(Buckets([2, 2, 2, 2]), TimeSpan.FromHours(1), Now, Midnight, taken: 8.1m, limit: 100, underWay: 0.1m)!.PerHour.ShouldBe(2);
+
+    [Fact]
     public void However_it_was_spent_low_is_below_expected_is_below_high()
     {
         var random = new Random(7);

@@ -25,7 +25,8 @@ public sealed class BudgetDraft
     /// <summary>A draft of the changes to a budget.</summary>
     public static BudgetDraft Of(BudgetView budget) => new()
     {
-        Scope = budget.Scope, ScopeId = budget.ScopeId, Period = budget.Period, SoftLimit = budget.SoftLimit, HardLimit = budget.HardLimit,
+        Scope = budget.Scope, ScopeId = budget.ScopeId, Period = budget.Period, SoftLimit = budget.SoftLimit is { } soft ? BudgetRules.Plain(soft) : null,
+        HardLimit = BudgetRules.Plain(budget.HardLimit),
         Currency = budget.Currency, IsSet = true,
     };
 
@@ -47,4 +48,13 @@ public sealed class RaiseDraft
 
     /// <summary>The request.</summary>
     public OverrideBudgetRequest ToRequest() => new(Amount, Hours * 3600, Reason);
+}
+
+/// <summary>The early end of an override while it is being written.</summary>
+public sealed class TakeBackDraft
+{
+    public string Reason { get; set; } = "";
+
+    /// <summary>The request.</summary>
+    public EndOverrideRequest ToRequest() => new(Reason);
 }

@@ -1,3 +1,4 @@
+using ControlCenter.Domain.Governance;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Governance;
 using Microsoft.AspNetCore.Components;
@@ -10,6 +11,7 @@ public sealed partial class BudgetPage
     private BudgetDetail? _detail;
     private BudgetDraft? _draft;
     private RaiseDraft _raise = new();
+    private TakeBackDraft _takeBack = new();
 
     /// <summary>Which one.</summary>
     [Parameter]
@@ -17,6 +19,11 @@ public sealed partial class BudgetPage
 
     [SupplyParameterFromQuery]
     private string? Do { get; set; }
+
+    [SupplyParameterFromQuery]
+    private string? Raise { get; set; }
+
+    private BudgetOverrideView? ToTakeBack => _detail?.Overrides.FirstOrDefault(o => o.InForce && o.OverrideId.ToString() == Raise);
 
     // A reservation is no event, and a forecast changes by the passing of time alone.
     /// <inheritdoc />
@@ -31,15 +38,26 @@ public sealed partial class BudgetPage
 
     private void Open(string what)
     {
-        (_draft, _raise, Problem) = (null, new RaiseDraft { Amount = _detail!.Budget.HardLimit / 2 }, null);
+        (_draft, _raise, Problem) = (null, new RaiseDraft { Amount = BudgetRules.Plain(_detail!.Budget.HardLimit / 2) }, null);
         SetInAddress("do", what);
     }
 
-    private void Close() => SetInAddress("do", null);
+    private void OpenTakeBack(Guid raise)
+    {
+        (_takeBack, Problem) = (new TakeBackDraft(), null);
+        Navigation.NavigateTo(
+            Navigation.GetUriWithQueryParameters(new Dictionary<string, object?> { ["do"] = "take-back", ["raise"] = raise.ToString() }), replace: true);
+    }
+
+    private void Close() => Navigation.NavigateTo(
+        Navigation.GetUriWithQueryParameters(new Dictionary<string, object?> { ["do"] = null, ["raise"] = null }), replace: true);
 
     private async Task SaveAsync() => await FinishAsync(await DoAsync(caller => Change.ExecuteAsync(Id, _draft!.ToChange(), caller, Closed)));
 
     private async Task RaiseAsync() => await FinishAsync(await DoAsync(caller => Override.ExecuteAsync(Id, _raise.ToRequest(), caller, null, Closed)));
+
+    private async Task TakeBackAsync(Guid raise) =>
+        await FinishAsync(await DoAsync(caller => End.ExecuteAsync(Id, raise, _takeBack.ToRequest(), caller, null, Closed)));
 
     private async Task DeleteAsync()
     {

@@ -36,6 +36,8 @@ internal static class BudgetWords
             "created" => $"Set to {Amount(detail, "hard_limit", currency)}{(Number(detail, "soft_limit") is { } soft ? $", warns from {CostWords.Of(soft, currency)}" : "")}",
             "changed" => $"Changed to {Amount(detail, "hard_limit", currency)} from {Amount(detail.GetProperty("before"), "hard_limit", currency)}; warns {Warns(detail, currency)}, before {Warns(detail.GetProperty("before"), currency)}",
             "raised" => $"Raised by {Amount(detail, "amount", currency)}: {detail.GetProperty("reason").GetString()}",
+            "raise_ended" when detail.TryGetProperty("reason", out var why) =>
+                $"The raise of {Amount(detail, "amount", currency)} was taken back: {why.GetString()}{(Number(detail, "reserved") is > 0 and { } held ? $" ({CostWords.Of(held, currency)} stayed set aside for calls under way)" : "")}",
             "raise_ended" => $"The raise of {Amount(detail, "amount", currency)} has ended",
             "deleted" => "Deleted",
             _ => change.Change,
