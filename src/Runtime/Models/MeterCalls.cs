@@ -11,7 +11,7 @@ namespace ControlCenter.Runtime.Models;
 
 /// <summary>Says for whom each call is, sets its worst case aside before it is made, and settles it once, however it ends.</summary>
 public sealed partial class MeterCalls(
-    AttributeCall attribute, ReserveSpend reserve, ReleaseSpend release, SettleCall settle, RecordDecisions decisions, TimeProvider time, ILogger<MeterCalls> logger)
+    AttributeCall attribute, ReserveSpend reserve, ReleaseSpend release, SettleCall settle, LiveReservations live, RecordDecisions decisions, TimeProvider time, ILogger<MeterCalls> logger)
 {
     // A database that starts again is back within seconds; what is still not settled after this is found by its reservation's age.
     private const int MostSettlements = 6;
@@ -29,6 +29,7 @@ public sealed partial class MeterCalls(
         if (under.Reservation is { } before)
         {
             under.Reservation = null;
+            live.Remove(before);
             await release.ExecuteAsync(before, CancellationToken.None);
         }
 
@@ -36,7 +37,9 @@ public sealed partial class MeterCalls(
         {
             var input = module.ContextWindow is { } window ? Math.Min(window, under.Request.InputEstimate) : under.Request.InputEstimate;
             var worst = Pricing.WorstCase(price, input, under.Request.OutputBound(module));
-            under.Reservation = (await reserve.ExecuteAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken)).Id;
+            var reservation = (await reserve.ExecuteAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken)).Id;
+            live.Add(reservation);
+            under.Reservation = reservation;
         }
     }
 
@@ -50,7 +53,21 @@ public sealed partial class MeterCalls(
 
         under.IsSettled = true;
         decisions.Keep(under, end, null);
-        var cost = under.ToCost(end, read);
+        try
+        {
+            await SettleAsync(under, under.ToCost(end, read));
+        }
+        finally
+        {
+            if (under.Reservation is { } ended)
+            {
+                live.Remove(ended);
+            }
+        }
+    }
+
+    private async Task SettleAsync(CallUnderWay under, CostEvent cost)
+    {
         var wait = FirstWait;
         for (var tries = 1; ; tries++)
         {
