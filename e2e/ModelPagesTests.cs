@@ -113,6 +113,7 @@ public sealed class ModelPagesTests(Browser browser) : IClassFixture<Browser>
 
             var serious = (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical").ToList();
             serious.Select(v => $"{path} {width} {scheme}: {v.Id} {string.Join(" | ", v.Nodes.Select(n => n.Html))}").ShouldBeEmpty();
+            (await page.EvaluateAsync<int>("Math.max(...[...document.querySelectorAll('.table-wrap')].map(w => w.scrollWidth - w.clientWidth))")).ShouldBeLessThanOrEqualTo(0, $"the table of {path} at {width}");
             (await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth")).ShouldBeLessThanOrEqualTo(0, $"{path} at {width}");
             if (Environment.GetEnvironmentVariable("CC_SCREENSHOTS") is { Length: > 0 } folder)
             {
