@@ -6,9 +6,10 @@ using ControlCenter.TestSupport;
 
 namespace ControlCenter.E2E;
 
-/// <summary>The host as a founder runs it: a process of its own, with its own PostgreSQL, that can be killed and started again.</summary>
+/// <summary>The host as a founder runs it: a process of its own, with its own PostgreSQL unless another is said, that can be killed and started again.</summary>
 /// <param name="home">Its data folder; one of its own under <c>/tmp</c> unless said.</param>
-public sealed class HostProcess(string? home = null) : IAsyncDisposable
+/// <param name="database">The connection string of another PostgreSQL.</param>
+public sealed class HostProcess(string? home = null, string? database = null) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
@@ -41,6 +42,11 @@ public sealed class HostProcess(string? home = null) : IAsyncDisposable
         info.Environment["CC_LISTEN"] = Address.ToString();
         info.Environment["CC_FOUNDER_KEY"] = FounderKey;
         info.Environment.Remove("CC_DATABASE");
+        if (database is not null)
+        {
+            info.Environment["CC_DATABASE"] = database;
+        }
+
         _process = Process.Start(info)!;
         _process.OutputDataReceived += (_, line) => Output += line.Data + "\n";
         _process.ErrorDataReceived += (_, line) => Output += line.Data + "\n";

@@ -77,6 +77,8 @@ public static class RuntimeServices
         services.AddSingleton<UnsettledCalls>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<UnsettledCalls>());
         services.AddSingleton<ReleaseSpend>();
+        services.AddSingleton<LiveReservations>();
+        services.AddService<RenewReservations>();
         services.AddService<ReleaseLostReservations>();
         services.AddService<RenewBudgets>();
 
@@ -107,6 +109,8 @@ public static class RuntimeServices
         services.AddSingleton<RegisterAgent>();
         services.AddSingleton<AgentQueries>();
         services.AddSingleton<RecordHeartbeat>();
+        services.AddSingleton<HeldAgents>();
+        services.AddService<FollowHeldAgents>();
         services.AddSingleton<RequestIntervention>();
         services.AddSingleton<AcknowledgeIntervention>();
         services.AddService<WatchLiveness>();
@@ -144,7 +148,11 @@ public static class RuntimeServices
         services.AddSingleton<ModelCatalogue>();
         services.AddSingleton<Upstream>();
         services.AddSingleton<Breakers>();
+        services.AddSingleton<SubscriptionWindows>();
+        services.AddService<WatchWindows>();
+        services.AddSingleton<ModuleQueries>();
         services.AddSingleton<ChooseModules>();
+        services.AddSingleton<AdmitCalls>();
         services.AddSingleton<MeterCalls>();
         services.AddSingleton<CallModel>();
         services.AddService<RecordDecisions>();

@@ -3,12 +3,15 @@ using ControlCenter.Bus;
 using ControlCenter.Domain.Models;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Access;
+using ControlCenter.Runtime.Agents;
 using ControlCenter.Runtime.Models;
+using Npgsql;
 
 namespace ControlCenter.Models;
 
 /// <summary>What every request to the gateway passes: who asks, and, for whatever goes wrong, an answer in the caller's dialect.</summary>
-internal sealed partial class GatewayGuard(CallerDirectory directory, RefusedAttempts refused, GatewayOptions options, ILogger<GatewayGuard> logger)
+internal sealed partial class GatewayGuard(
+    CallerDirectory directory, EndRevokedAccess revoked, HeldAgents held, RefusedAttempts refused, GatewayOptions options, ILogger<GatewayGuard> logger)
 {
     private const string Bearer = "Bearer ";
     private const int LongestKey = 512;
@@ -20,6 +23,13 @@ internal sealed partial class GatewayGuard(CallerDirectory directory, RefusedAtt
             var holder = await IdentifyAsync(http);
             http.Features.Set(holder);
             http.Features.Set(holder.Caller);
+
+            // Refused before it counts as under way, so that it is told why and not cut off.
+            await held.RequireFreeAsync(holder.Caller.ActorId, http.RequestAborted);
+
+            // Who is stopped or loses access loses what he has under way: the provider stops there, and what was used is metered.
+            using var untilRevoked = revoked.Watch(http);
+            using var untilStopped = held.Watch(holder.Caller.ActorId, http.Abort);
             await answer();
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
@@ -34,6 +44,11 @@ internal sealed partial class GatewayGuard(CallerDirectory directory, RefusedAtt
         catch (BadHttpRequestException fault)
         {
             await GatewayErrors.WriteAsync(http, dialect, fault.StatusCode == StatusCodes.Status413PayloadTooLarge ? GatewayBody.TooLarge(options.LargestBodyMiB) : new DomainException(ProblemTypes.MalformedJson, "The request could not be read to its end."));
+        }
+        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.DiskFull)
+        {
+            LogDatabaseAway(logger, http.Request.Path, fault);
+            await GatewayErrors.WriteAsync(http, dialect, new UnavailableException(ProblemTypes.DatabaseUnavailable, "The database's disk is full: nothing is called that could not be metered.", 5));
         }
         catch (Exception fault) when (ProblemResponses.IsDatabaseAway(fault))
         {

@@ -42,9 +42,15 @@ public sealed record Provider(
 /// <param name="MaxOutput">Tokens that it can give out in one call; null if that is not known.</param>
 /// <param name="Capabilities">What it can do: <c>tools</c>, <c>vision</c> and so on.</param>
 /// <param name="Trust">How far it is trusted.</param>
+/// <param name="Evidence">Where what is said here stands, and when somebody last looked.</param>
+/// <param name="EndsAt">From when its provider serves it no more; null where no end is known. From then on it is not called.</param>
 public sealed record Module(
     string Id, string Provider, string UpstreamModel, AccessPath AccessPath = AccessPath.Api, int? ContextWindow = null, int? MaxOutput = null,
-    string[]? Capabilities = null, ModuleTrust Trust = ModuleTrust.Standard);
+    string[]? Capabilities = null, ModuleTrust Trust = ModuleTrust.Standard, Evidence[]? Evidence = null, DateTimeOffset? EndsAt = null)
+{
+    /// <summary>Whether its provider has ended it.</summary>
+    public bool HasEndedAt(DateTimeOffset now) => EndsAt <= now;
+}
 
 /// <summary>What a module costs from a moment on. Never changed: a new price is an entry of its own.</summary>
 /// <param name="Module">Which module.</param>
@@ -57,9 +63,10 @@ public sealed record Module(
 /// <param name="Reasoning">A million tokens of reasoning; null where they cost what output does.</param>
 /// <param name="PerHour">An hour of the machine that serves it, for self-hosted modules.</param>
 /// <param name="Id">Which version of the price; given when it is kept.</param>
+/// <param name="Subscription">What is paid by the month, for modules of a subscription.</param>
 public sealed record Price(
     string Module, DateTimeOffset EffectiveFrom, string Currency, decimal Input, decimal Output, decimal? CacheRead = null, decimal? CacheWrite = null,
-    decimal? Reasoning = null, decimal? PerHour = null, Guid? Id = null);
+    decimal? Reasoning = null, decimal? PerHour = null, Guid? Id = null, Subscription? Subscription = null);
 
 /// <summary>A name that callers use, and the modules that may serve it, best first.</summary>
 /// <param name="Alias">What callers say as their model.</param>

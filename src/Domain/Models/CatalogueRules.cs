@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using ControlCenter.Domain.Costs;
+using AccessPaths = ControlCenter.Domain.Text.WireNames<ControlCenter.Domain.Costs.AccessPath>;
 
 namespace ControlCenter.Domain.Models;
 
@@ -8,6 +9,11 @@ public static partial class CatalogueRules
 {
     private const int LongestModelName = 200;
     private const int MostCandidates = 20;
+    private const int MostWindows = 5;
+    private const int LongestSource = 500;
+
+    // A month: what is longer is no window of a subscription that is paid by the month.
+    private const int LongestWindowHours = 744;
 
     /// <summary>Everything that is wrong with a whole catalogue, each by its path: <c>modules[2].provider</c>.</summary>
     public static IEnumerable<(string Field, string Message)> Check(
@@ -17,7 +23,7 @@ public static partial class CatalogueRules
         var moduleIds = modules.Select(m => m.Id).ToHashSet(StringComparer.Ordinal);
         return Each("providers", providers, p => p.Id, Check)
             .Concat(Each("modules", modules, m => m.Id, m => Check(m, providerIds)))
-            .Concat(Each("prices", prices, p => $"{p.Module} from {p.EffectiveFrom:O}", p => Check(p, moduleIds)))
+            .Concat(Each("prices", prices, p => $"{p.Module} from {p.EffectiveFrom:O}", p => Check(p, moduleIds).Concat(CheckAccessPath(p, modules))))
             .Concat(Each("routes", routes, r => r.Alias, r => Check(r, moduleIds)));
     }
 
@@ -88,6 +94,24 @@ public static partial class CatalogueRules
         {
             yield return ("capabilities", "Up to 50 words of lower-case letters, digits, dots, hyphens and underscores.");
         }
+
+        foreach (var evidence in module.Evidence ?? [])
+        {
+            if (!Evidence.Fields.Contains(evidence.Field))
+            {
+                yield return ("evidence", $"'{evidence.Field}' is none of {string.Join(", ", Evidence.Fields)}.");
+            }
+
+            if (evidence.Source.Length is 0 or > LongestSource || evidence.Source.Any(char.IsControl))
+            {
+                yield return ("evidence", $"The source of '{evidence.Field}' has 1 to {LongestSource} printable characters.");
+            }
+        }
+
+        if ((module.Evidence ?? []).DistinctBy(e => e.Field).Count() != (module.Evidence?.Length ?? 0))
+        {
+            yield return ("evidence", "Each field once.");
+        }
     }
 
     /// <summary>What is wrong with a price.</summary>
@@ -114,7 +138,43 @@ public static partial class CatalogueRules
                 yield return (field, $"Between 0 and 1,000,000; {amount} was given.");
             }
         }
+
+        if (price.Subscription is not { } subscription)
+        {
+            yield break;
+        }
+
+        if (price.PerHour is not null)
+        {
+            yield return ("per_hour", "A module is paid by the hour or by a subscription, not by both.");
+        }
+
+        if (subscription.PerMonth is < 0 or > 1_000_000)
+        {
+            yield return ("subscription.per_month", $"Between 0 and 1,000,000; {subscription.PerMonth} was given.");
+        }
+
+        if (subscription.Windows.Length is 0 or > MostWindows || subscription.Windows.DistinctBy(w => w.Hours).Count() != subscription.Windows.Length)
+        {
+            yield return ("subscription.windows", $"1 to {MostWindows} windows, each of another length.");
+        }
+
+        if (Array.Exists(subscription.Windows, w => w.Hours is < 1 or > LongestWindowHours))
+        {
+            yield return ("subscription.windows.hours", $"Between 1 and {LongestWindowHours}.");
+        }
+
+        if (Array.Exists(subscription.Windows, w => w.Limit is < 1 or > 1_000_000_000_000))
+        {
+            yield return ("subscription.windows.limit", "Between 1 and 1,000,000,000,000.");
+        }
     }
+
+    // What is used of a subscription is found by its access path: one that said another would never count.
+    private static IEnumerable<(string Field, string Message)> CheckAccessPath(Price price, IReadOnlyList<Module> modules) =>
+        price.Subscription is not null && modules.FirstOrDefault(m => m.Id == price.Module) is { AccessPath: not AccessPath.Subscription } module
+            ? [("subscription", $"The module '{module.Id}' has the access path '{AccessPaths.ToWire(module.AccessPath)}'; one with a subscription has 'subscription'.")]
+            : [];
 
     /// <summary>What is wrong with a route.</summary>
     public static IEnumerable<(string Field, string Message)> Check(Route route, IReadOnlySet<string> modules)

@@ -15,17 +15,26 @@ public sealed class ModelRequest
     // The providers scale images down: about 1,600 tokens each at the most for most models, under 5,000 for all.
     private const int TokensPerImage = 5_000;
 
-    // Shorter than this, a text that looks like encoded bytes is counted as text: it makes no difference.
-    private const int ShortestImage = 16 * 1024;
+    // A document is read page by page: some thousand tokens for some ten thousand bytes.
+    private const int BytesPerDocumentToken = 20;
+
+    // Shorter than this, encoded bytes are counted as text: it makes no difference.
+    private const int ShortestEncoded = 16 * 1024;
 
     // What a call may write if neither its caller nor the catalogue sets a bound.
     private const int DefaultMaxOutput = 32_000;
+
+    // More than any model writes, and at no price that the catalogue takes more than a budget can hold.
+    private const long MostOutput = 1_000_000_000;
 
     private readonly ReadOnlyMemory<byte> _body;
     private Range _model;
     private Range? _streamOptions;
     private int _afterBrace;
+    private int _lastName;
+    private bool _mayAskForUsage = true;
     private long _textBytes;
+    private long _documentBytes;
     private int _images;
 
     private ModelRequest(ReadOnlyMemory<byte> body) => _body = body;
@@ -46,7 +55,7 @@ public sealed class ModelRequest
     public bool IncludesUsage { get; private set; }
 
     /// <summary>About how many tokens go in; rather too many.</summary>
-    public long InputEstimate => (_textBytes / BytesPerToken) + (_images * (long)TokensPerImage);
+    public long InputEstimate => (_textBytes / BytesPerToken) + (_documentBytes / BytesPerDocumentToken) + (_images * (long)TokensPerImage);
 
     /// <summary>Looks through a body.</summary>
     /// <exception cref="DomainException">It is not a JSON object with a model in it.</exception>
@@ -67,14 +76,18 @@ public sealed class ModelRequest
     }
 
     /// <summary>The most tokens that the answer can have.</summary>
-    public long OutputBound(Module module) => (MaxOutput ?? module.MaxOutput ?? DefaultMaxOutput) * Choices;
+    public long OutputBound(Module module)
+    {
+        var each = Math.Min(MaxOutput ?? module.MaxOutput ?? DefaultMaxOutput, module.MaxOutput ?? MostOutput);
+        return each > MostOutput / Choices ? MostOutput : each * Choices;
+    }
 
     /// <summary>The body for a module: its provider's name for the model, and, where <paramref name="askForUsage"/>, the wish to be told the usage.</summary>
     public ReadOnlyMemory<byte>[] BodyFor(Module module, bool askForUsage)
     {
         var name = JsonSerializer.SerializeToUtf8Bytes(module.UpstreamModel);
         var changes = new List<(Range At, byte[] With)> { (_model, name) };
-        if (askForUsage)
+        if (askForUsage && _mayAskForUsage)
         {
             changes.Add(_streamOptions is { } options
                 ? (options, WithUsage(_body.Span[options]))
@@ -113,13 +126,25 @@ public sealed class ModelRequest
         _afterBrace = (int)reader.BytesConsumed;
         while (reader.Read())
         {
-            if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1)
+            switch (reader.TokenType)
             {
-                LookAtField(ref reader);
-            }
-            else if (reader.TokenType == JsonTokenType.String)
-            {
-                Count(reader.ValueSpan);
+                case JsonTokenType.PropertyName when reader.CurrentDepth == 1:
+                    _lastName = (int)reader.TokenStartIndex;
+                    LookAtField(ref reader);
+                    break;
+                case JsonTokenType.PropertyName:
+                    // The names within a tool's schema are read by the model as well.
+                    _lastName = (int)reader.TokenStartIndex;
+                    _textBytes += reader.ValueSpan.Length;
+                    break;
+                case JsonTokenType.String:
+                    Count(reader.ValueSpan);
+                    break;
+                case JsonTokenType.Number:
+                    _textBytes += reader.ValueSpan.Length;
+                    break;
+                default:
+                    break;
             }
         }
     }
@@ -130,6 +155,8 @@ public sealed class ModelRequest
         switch (field)
         {
             case "model":
+                // Of two, the provider may take the one that was not replaced: another model, at the price of this one.
+                RefuseASecond(Model.Length > 0);
                 reader.Read();
                 Model = reader.GetString() ?? "";
                 _model = (int)reader.TokenStartIndex..(int)reader.BytesConsumed;
@@ -138,17 +165,22 @@ public sealed class ModelRequest
                 reader.Read();
                 IsStreaming = reader.TokenType == JsonTokenType.True;
                 break;
+            // Which of them counts is the provider's choice: the largest is set aside.
             case "max_tokens" or "max_completion_tokens" or "max_output_tokens":
                 reader.Read();
-                MaxOutput = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var most) && most >= 0 ? most : MaxOutput;
+                MaxOutput = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var most) && most >= 0 ? Math.Max(most, MaxOutput ?? 0) : MaxOutput;
                 break;
             case "n":
                 reader.Read();
-                Choices = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var choices) && choices > 0 ? choices : 1;
+                Choices = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var choices) && choices > 0 ? Math.Max(choices, Choices) : Choices;
                 break;
             case "stream_options":
+                RefuseASecond(_streamOptions is not null);
                 reader.Read();
                 var start = (int)reader.TokenStartIndex;
+
+                // What is neither an object nor nothing is the provider's to refuse, as it was sent.
+                _mayAskForUsage = reader.TokenType is JsonTokenType.StartObject or JsonTokenType.Null;
                 IncludesUsage = ReadsIncludeUsage(ref reader);
                 _streamOptions = start..(int)reader.BytesConsumed;
                 break;
@@ -164,18 +196,35 @@ public sealed class ModelRequest
             && options.RootElement.TryGetProperty("include_usage", out var wanted) && wanted.ValueKind == JsonValueKind.True;
     }
 
-    private void Count(ReadOnlySpan<byte> text)
+    private static void RefuseASecond(bool hasOne)
     {
-        if (text.Length >= ShortestImage && IsEncoded(text))
+        if (hasOne)
         {
-            _images++;
-        }
-        else
-        {
-            _textBytes += text.Length;
+            throw new JsonException();
         }
     }
 
-    // Base 64, with or without the head of a data URL: no spaces in its first thousand characters, which no prose is without.
-    private static bool IsEncoded(ReadOnlySpan<byte> text) => !text.Slice(64, 960).ContainsAny(" \n\\<{"u8);
+    private void Count(ReadOnlySpan<byte> text)
+    {
+        if (text.Length < ShortestEncoded || !IsWhereBytesAre())
+        {
+            _textBytes += text.Length;
+        }
+        else if (text[..64].IndexOf("JVBERi"u8) >= 0)
+        {
+            // How "%PDF-" begins in base 64.
+            _documentBytes += text.Length;
+        }
+        else
+        {
+            _images++;
+        }
+    }
+
+    // By the name that it stands under, and not by its looks: prose can be made to look like encoded bytes, and would be set aside as one image.
+    private bool IsWhereBytesAre()
+    {
+        var name = _body.Span[(_lastName + 1)..];
+        return name.StartsWith("data\""u8) || name.StartsWith("url\""u8) || name.StartsWith("image_url\""u8) || name.StartsWith("file_data\""u8);
+    }
 }

@@ -31,7 +31,15 @@ public static class Pricing
         // A machine that serves several calls at once is shared by them: its hours, counted for each, are an estimate.
         if (price.PerHour is { } hourly)
         {
-            return new PricedUsage(new Money((hourly * (decimal)took.TotalHours) + Tokens(price, usage), price.Currency), CostKnowledge.Estimated);
+            return new PricedUsage(new Money((hourly * took.Ticks / TimeSpan.TicksPerHour) + Tokens(price, usage), price.Currency), CostKnowledge.Estimated);
+        }
+
+        // Nobody bills for the call: it is a part of what the month's fee allows.
+        if (price.Subscription is { } subscription)
+        {
+            return subscription.CountsCalls || usage is { Input: not null, Output: not null }
+                ? new PricedUsage(new Money(subscription.ShareOf(1, AllTokens(usage)) + Tokens(price, usage), price.Currency), CostKnowledge.Estimated)
+                : PricedUsage.Unknown;
         }
 
         if (usage is not { Input: not null, Output: not null })
@@ -48,8 +56,11 @@ public static class Pricing
     {
         var input = Math.Max(price.Input, Math.Max(price.CacheWrite ?? 0, price.CacheRead ?? 0));
         var output = Math.Max(price.Output, price.Reasoning ?? 0);
-        return new Money(((input * inputTokens) + (output * outputTokens)) / Million, price.Currency);
+        var share = price.Subscription?.ShareOf(1, inputTokens + outputTokens) ?? 0;
+        return new Money((((input * inputTokens) + (output * outputTokens)) / Million) + share, price.Currency);
     }
+
+    private static decimal AllTokens(TokenUsage usage) => (usage.Input ?? 0) + (usage.Output ?? 0) + (usage.CacheRead ?? 0) + (usage.CacheWrite ?? 0);
 
     // A cache that has no price of its own is reckoned at the input's: nearer than nothing, and said to be an estimate.
     private static decimal Tokens(Price price, TokenUsage usage)

@@ -49,13 +49,42 @@ internal abstract class StreamAnswerReader : AnswerReader
     /// <summary>Reads what one event carries.</summary>
     protected abstract void ReadData(ReadOnlySpan<byte> data);
 
-    /// <summary>Counts the text after a marker, to the end of the event, as written.</summary>
-    protected void Count(ReadOnlySpan<byte> data, ReadOnlySpan<byte> marker)
+    /// <summary>Counts the text that stands under a name, as written.</summary>
+    /// <param name="data">The event.</param>
+    /// <param name="name">The name, with its quotes and its colon.</param>
+    protected void Count(ReadOnlySpan<byte> data, ReadOnlySpan<byte> name)
     {
-        if (data.IndexOf(marker) is var at && at >= 0)
+        if (data.IndexOf(name) is not (>= 0 and var at))
         {
-            OutputSeen += Math.Max(1, (data.Length - at - marker.Length) / BytesPerToken);
+            return;
         }
+
+        var text = data[(at + name.Length)..].TrimStart((byte)' ');
+        if (text.Length < 2 || text[0] != (byte)'"')
+        {
+            return;
+        }
+
+        text = text[1..];
+        var length = LengthOf(text);
+        OutputSeen += length == 0 ? 0 : Math.Max(1, length / BytesPerToken);
+    }
+
+    // To the quote that ends it: one behind an odd number of backslashes does not.
+    private static int LengthOf(ReadOnlySpan<byte> text)
+    {
+        var at = 0;
+        while (at < text.Length && text[at..].IndexOfAny((byte)'"', (byte)'\\') is >= 0 and var next)
+        {
+            if (text[at + next] == (byte)'"')
+            {
+                return at + next;
+            }
+
+            at += next + 2;
+        }
+
+        return text.Length;
     }
 
     /// <summary>Parses an event; null if it is none.</summary>
@@ -71,6 +100,10 @@ internal abstract class StreamAnswerReader : AnswerReader
             return null;
         }
     }
+
+    /// <summary>The object under a name; null where there is none, or something else.</summary>
+    protected static JsonElement? Within(JsonElement of, string name) =>
+        of.TryGetProperty(name, out var within) && within.ValueKind == JsonValueKind.Object ? within : null;
 
     protected static string? TypeOf(JsonElement of) =>
         of.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null;
@@ -92,7 +125,9 @@ internal sealed class MessageStreamReader : StreamAnswerReader
         // By far the most events are pieces of text, which are not parsed.
         if (data.IndexOf("\"content_block_delta\""u8) is >= 0 and < 12)
         {
-            Count(data, "_delta\",\""u8);
+            Count(data, "\"text\":"u8);
+            Count(data, "\"thinking\":"u8);
+            Count(data, "\"partial_json\":"u8);
             return;
         }
 
@@ -105,11 +140,11 @@ internal sealed class MessageStreamReader : StreamAnswerReader
         var root = parsed.RootElement;
         switch (TypeOf(root))
         {
-            case "message_start" when root.TryGetProperty("message", out var message) && message.TryGetProperty("usage", out var usage):
+            case "message_start" when Within(root, "message") is { } message && Within(message, "usage") is { } usage:
                 // The output counted here is only its beginning.
                 Usage = UsageOf(ModelEndpoint.Messages, usage) with { Output = null };
                 break;
-            case "message_delta" when root.TryGetProperty("usage", out var usage):
+            case "message_delta" when Within(root, "usage") is { } usage:
                 var later = UsageOf(ModelEndpoint.Messages, usage);
                 Usage = new TokenUsage(later.Input ?? Usage.Input, later.Output ?? Usage.Output, later.CacheRead ?? Usage.CacheRead, later.CacheWrite ?? Usage.CacheWrite);
                 break;
@@ -136,8 +171,9 @@ internal sealed class ChatStreamReader : StreamAnswerReader
             return;
         }
 
-        Count(data, "\"content\":\""u8);
-        Count(data, "\"arguments\":\""u8);
+        Count(data, "\"content\":"u8);
+        Count(data, "\"reasoning_content\":"u8);
+        Count(data, "\"arguments\":"u8);
         if (!ChatUsage.MayBeIn(data) && data.IndexOf("\"error\""u8) is < 0 or > 2)
         {
             return;
@@ -149,8 +185,8 @@ internal sealed class ChatStreamReader : StreamAnswerReader
             return;
         }
 
-        HasFailed |= parsed.RootElement.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object;
-        if (parsed.RootElement.TryGetProperty("usage", out var usage) && usage.ValueKind == JsonValueKind.Object)
+        HasFailed |= Within(parsed.RootElement, "error") is not null;
+        if (Within(parsed.RootElement, "usage") is { } usage)
         {
             Usage = UsageOf(ModelEndpoint.ChatCompletions, usage);
         }
@@ -164,7 +200,7 @@ internal sealed class ResponseStreamReader : StreamAnswerReader
     {
         if (data.IndexOf(".delta\""u8) is >= 0 and < 64)
         {
-            Count(data, "\"delta\":\""u8);
+            Count(data, "\"delta\":"u8);
             return;
         }
 
@@ -179,7 +215,7 @@ internal sealed class ResponseStreamReader : StreamAnswerReader
         if (type is "response.completed" or "response.incomplete" or "response.failed")
         {
             IsComplete = true;
-            if (parsed.RootElement.TryGetProperty("response", out var response) && response.TryGetProperty("usage", out var usage) && usage.ValueKind == JsonValueKind.Object)
+            if (Within(parsed.RootElement, "response") is { } response && Within(response, "usage") is { } usage)
             {
                 Usage = UsageOf(ModelEndpoint.Responses, usage);
             }

@@ -13,6 +13,7 @@ public static class ProblemTypes
     public const string Unauthenticated = "unauthenticated";
     public const string BudgetExhausted = "budget_exhausted";
     public const string Forbidden = "forbidden";
+    public const string AgentStopped = "agent_stopped";
     public const string NotFound = "not_found";
     public const string MethodNotAllowed = "method_not_allowed";
     public const string NameTaken = "name_taken";
@@ -25,8 +26,10 @@ public static class ProblemTypes
     public const string UnsupportedMediaType = "unsupported_media_type";
     public const string IdempotencyMismatch = "idempotency_mismatch";
     public const string RateLimited = "rate_limited";
+    public const string WindowUsedUp = "window_used_up";
     public const string InternalError = "internal_error";
     public const string AdmissionClosed = "admission_closed";
+    public const string AgentPaused = "agent_paused";
     public const string ShuttingDown = "shutting_down";
     public const string DatabaseUnavailable = "database_unavailable";
     public const string UnpricedModule = "unpriced_module";
@@ -47,6 +50,7 @@ public static class ProblemTypes
         [Unauthenticated] = (401, "No valid key was given"),
         [BudgetExhausted] = (402, "A budget is used up"),
         [Forbidden] = (403, "This caller may not do that"),
+        [AgentStopped] = (403, "The agent was stopped"),
         [NotFound] = (404, "There is no such thing"),
         [UnknownModel] = (404, "There is no such model"),
         [MethodNotAllowed] = (405, "That cannot be done here"),
@@ -60,9 +64,11 @@ public static class ProblemTypes
         [UnsupportedMediaType] = (415, "The body is not application/json"),
         [IdempotencyMismatch] = (422, "The key was used for another request"),
         [RateLimited] = (429, "Too many requests"),
+        [WindowUsedUp] = (429, "The subscription's window is used up"),
         [InternalError] = (500, "Something went wrong inside the host"),
         [UpstreamFailed] = (502, "The provider failed"),
         [AdmissionClosed] = (503, "The host does not admit this now"),
+        [AgentPaused] = (503, "The agent is paused"),
         [ShuttingDown] = (503, "The host is stopping"),
         [DatabaseUnavailable] = (503, "The database cannot be reached"),
         [BreakerOpen] = (503, "The model is left alone for a while"),

@@ -16,19 +16,19 @@ public sealed record InterventionRequest(InterventionKind Kind, string? Text = n
 public sealed record RequestedIntervention(Guid InterventionId, Guid AgentId, InterventionKind Kind, string? Text, DateTimeOffset RequestedAt);
 
 /// <summary>Sends a running agent a command: on its stream at once, and with each heartbeat until it says that it has it.</summary>
-public sealed class RequestIntervention(Transactions transactions, TimeProvider time)
+public sealed class RequestIntervention(Transactions transactions, HeldAgents held, TimeProvider time)
 {
     /// <summary>Sends a command.</summary>
-    /// <remarks>A pause, and a stop until it is acknowledged, also keep the bus from handing the agent new work.</remarks>
+    /// <remarks>A pause, and a stop until it is acknowledged, also keep the bus from handing the agent new work; and both keep it from spending.</remarks>
     /// <exception cref="NotFoundException">No such agent.</exception>
-    public Task<Outcome<RequestedIntervention>> ExecuteAsync(
+    public async Task<Outcome<RequestedIntervention>> ExecuteAsync(
         Guid agent, InterventionRequest request, Caller caller, IdempotentRequest? idempotency, CancellationToken cancellationToken)
     {
         caller.Require(Permission.Intervene);
         new FieldErrors()
             .Add("text", request.Kind == InterventionKind.Message ? TextRules.LongText(request.Text) : TextRules.OptionalLongText(request.Text))
             .ThrowIfAny();
-        return transactions.RunAsync(caller, idempotency, async (unit, ct) =>
+        var outcome = await transactions.RunAsync(caller, idempotency, async (unit, ct) =>
         {
             var found = await unit.ExecuteAsync(
                 "update agents set paused = case @kind when 'pause' then true when 'resume' then false else paused end where id = @id",
@@ -56,5 +56,9 @@ public sealed class RequestIntervention(Transactions transactions, TimeProvider 
 
             return new RequestedIntervention(id, agent, request.Kind, request.Text, at);
         }, cancellationToken);
+
+        // In force here with the answer, and not only when the log's word of it has come round.
+        held.Suspect(agent);
+        return outcome;
     }
 }

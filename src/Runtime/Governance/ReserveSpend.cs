@@ -19,11 +19,11 @@ namespace ControlCenter.Runtime.Governance;
 public sealed record Reservation(Guid Id, Money WorstCase);
 
 /// <summary>How long a call may take before its reservation counts as left behind by a crash.</summary>
-/// <param name="Seconds">Longer than the longest answer that any provider gives.</param>
+/// <param name="Seconds">Several times <see cref="RenewReservations.Interval"/>: a call that is under way is renewed, however long it takes.</param>
 public sealed record ReservationAge(int Seconds)
 {
-    /// <summary>A quarter of an hour: the longest streamed answers take ten minutes.</summary>
-    public static readonly ReservationAge Default = new(900);
+    /// <summary>Five minutes: a host that has not renewed for so long is dead, or cut off from its database.</summary>
+    public static readonly ReservationAge Default = new(300);
 }
 
 /// <summary>Sets money aside before it is spent, with every budget in scope or with none (GV-05): for many calls in one statement.</summary>

@@ -11,7 +11,7 @@ namespace ControlCenter.Runtime.Governance;
 /// Calls that have ended and are being settled: their callers have what they asked for, and do not wait for the disk. Until then the
 /// worst case of each stays reserved; a crash leaves that behind, to be found by its age.
 /// </summary>
-public sealed partial class UnsettledCalls(SettleCall settle, TimeProvider time, ILogger<UnsettledCalls> logger) : IHostedService
+public sealed partial class UnsettledCalls(SettleCall settle, LiveReservations live, TimeProvider time, ILogger<UnsettledCalls> logger) : IHostedService
 {
     // A database that starts again is back within seconds; what is still not settled after this is found by its reservation's age.
     private const int MostTries = 6;
@@ -52,7 +52,7 @@ public sealed partial class UnsettledCalls(SettleCall settle, TimeProvider time,
             try
             {
                 await settle.ExecuteAsync(reservation, ended, CancellationToken.None);
-                End(ended.EventId, settled);
+                End(reservation, ended.EventId, settled);
             }
             catch (Exception fault) when (tries < MostTries && fault is NpgsqlException or UnavailableException)
             {
@@ -66,13 +66,18 @@ public sealed partial class UnsettledCalls(SettleCall settle, TimeProvider time,
 #pragma warning restore CA1031
             {
                 LogNotSettled(logger, ended.EventId, fault);
-                End(ended.EventId, settled);
+                End(reservation, ended.EventId, settled);
             }
         }
     }
 
-    private void End(Guid call, TaskCompletionSource settled)
+    private void End(Guid? reservation, Guid call, TaskCompletionSource settled)
     {
+        if (reservation is { } held)
+        {
+            live.Remove(held);
+        }
+
         _underWay.TryRemove(call, out _);
         settled.SetResult();
     }

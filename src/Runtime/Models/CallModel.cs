@@ -8,7 +8,7 @@ using ControlCenter.Domain.Text;
 namespace ControlCenter.Runtime.Models;
 
 /// <summary>Calls a model on behalf of a caller: routes the call, tries until one answers, and meters what it used, however it ends.</summary>
-public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers breakers, MeterCalls meter, TimeProvider time)
+public sealed class CallModel(AdmitCalls admit, ChooseModules choose, Upstream upstream, Breakers breakers, MeterCalls meter, TimeProvider time)
 {
     // The one retry loop in the whole path. A second try at once helps where a connection broke; a third rarely does, and its
     // caller waits.
@@ -29,6 +29,7 @@ public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers 
     public async Task<ModelAnswer> ExecuteAsync(ModelCall call, Caller caller, CancellationToken cancellationToken)
     {
         caller.Require(Permission.CallModels);
+        await admit.RequireAsync(caller, cancellationToken);
         var request = ModelRequest.Read(call.Body);
         var under = new CallUnderWay(Uuid7.New(time), caller, call, request, await meter.AttributeAsync(caller, call, cancellationToken), time);
         try
@@ -126,10 +127,16 @@ public sealed class CallModel(ChooseModules choose, Upstream upstream, Breakers 
             meter.Settle(under, CallEnd.CutByClient, null);
             throw;
         }
-        catch (DomainException)
+        catch (Exception fault)
         {
-            // Nothing could be set aside for it.
+            // Nothing could be set aside for it; or something went wrong here, which tells nothing of the module.
             breakers.Abandoned(candidate.Module);
+            if (fault is not DomainException && under.Reservation is not null)
+            {
+                under.MayHaveRun = true;
+                meter.Settle(under, CallEnd.Failed, null);
+            }
+
             throw;
         }
     }

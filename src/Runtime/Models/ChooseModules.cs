@@ -7,10 +7,10 @@ namespace ControlCenter.Runtime.Models;
 internal sealed record Candidate(Provider Provider, Module Module, Price? Price);
 
 /// <summary>Finds out which modules may serve a call, and in which order; says of each other one why not.</summary>
-public sealed class ChooseModules(ModelCatalogue catalogue, Breakers breakers)
+public sealed class ChooseModules(ModelCatalogue catalogue, Breakers breakers, SubscriptionWindows windows)
 {
     /// <summary>The candidates, best first. Breakers are asked when it is a candidate's turn.</summary>
-    /// <exception cref="DomainException">There is none: <c>unknown_model</c> or <c>unpriced_module</c>.</exception>
+    /// <exception cref="DomainException">There is none: <c>unknown_model</c>, <c>unpriced_module</c> or <c>window_used_up</c>.</exception>
     internal List<Candidate> Execute(CallUnderWay under)
     {
         var known = catalogue.Current;
@@ -22,6 +22,7 @@ public sealed class ChooseModules(ModelCatalogue catalogue, Breakers breakers)
 
         var dialect = under.Call.Endpoint.Dialect();
         var fit = new List<Candidate>();
+        DateTimeOffset? roomAt = null;
         foreach (var module in named)
         {
             var provider = known.Provider(module.Provider)!;
@@ -33,6 +34,16 @@ public sealed class ChooseModules(ModelCatalogue catalogue, Breakers breakers)
             else if (module.Trust < named[0].Trust)
             {
                 under.Skip(module, "less_trusted");
+            }
+            else if (module.HasEndedAt(under.StartedAt))
+            {
+                under.Skip(module, "ended");
+            }
+            else if (windows.UsedUp(module.Id, under.StartedAt) is { } window)
+            {
+                // Its provider is well, so this is no matter of its breaker.
+                under.Skip(module, "window_used_up");
+                roomAt = roomAt < window.RoomAt ? roomAt : window.RoomAt;
             }
             else if (price is null && under.Call.Endpoint.IsCharged())
             {
@@ -46,13 +57,21 @@ public sealed class ChooseModules(ModelCatalogue catalogue, Breakers breakers)
 
         if (fit.Count == 0)
         {
-            throw under.Steps.Exists(s => s.Why == "unpriced")
+            throw roomAt is { } room ? UsedUp(under, room)
+                : under.Steps.Exists(s => s.Why == "ended") ? new DomainException(ProblemTypes.UnknownModel, $"'{Shown(under.Request.Model)}' was ended by its provider. GET /v1/models lists the models that there are.")
+                : under.Steps.Exists(s => s.Why == "unpriced")
                 ? new DomainException(ProblemTypes.UnpricedModule, $"'{Shown(under.Request.Model)}' has no price in force, so that no budget could hold it. The founder can give it one under /modules.")
                 : new DomainException(ProblemTypes.UnknownModel, $"'{Shown(under.Request.Model)}' does not speak {under.Call.Endpoint.Path()}. GET /v1/models lists the models that there are.");
         }
 
         // One that asked for patience is asked last, not never: the others may fail.
         return [.. fit.OrderBy(c => breakers.IsThrottled(c.Module))];
+    }
+
+    private static UnavailableException UsedUp(CallUnderWay under, DateTimeOffset roomAt)
+    {
+        var seconds = (int)Math.Max(1, Math.Ceiling((roomAt - under.StartedAt).TotalSeconds));
+        return new UnavailableException(ProblemTypes.WindowUsedUp, $"The subscription behind '{Shown(under.Request.Model)}' has used up its window; there is room again in {seconds} s. /modules shows it.", seconds);
     }
 
     // A caller's own word is told back to it, but not without end.

@@ -9,7 +9,7 @@ namespace ControlCenter.Runtime.Models;
 
 /// <summary>Says for whom each call is, sets its worst case aside before it is made, and settles it once, however it ends.</summary>
 public sealed class MeterCalls(
-    AttributeCall attribute, SpendBreakers spending, ReserveSpend reserve, ReleaseSpend release, UnsettledCalls unsettled, RecordDecisions decisions)
+    AttributeCall attribute, SpendBreakers spending, ReserveSpend reserve, ReleaseSpend release, LiveReservations live, UnsettledCalls unsettled, RecordDecisions decisions)
 {
     /// <summary>For whom a call is.</summary>
     /// <exception cref="ForbiddenException">The caller claims a task that is not its own.</exception>
@@ -23,6 +23,7 @@ public sealed class MeterCalls(
         if (under.Reservation is { } before)
         {
             under.Reservation = null;
+            live.Remove(before);
             await release.ExecuteAsync(before, CancellationToken.None);
         }
 
@@ -31,7 +32,9 @@ public sealed class MeterCalls(
             var input = module.ContextWindow is { } window ? Math.Min(window, under.Request.InputEstimate) : under.Request.InputEstimate;
             var worst = Pricing.WorstCase(price, input, under.Request.OutputBound(module));
             await spending.CheckAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken);
-            under.Reservation = (await reserve.ExecuteAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken)).Id;
+            var reservation = (await reserve.ExecuteAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken)).Id;
+            live.Add(reservation);
+            under.Reservation = reservation;
         }
     }
 

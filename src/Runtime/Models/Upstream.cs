@@ -45,6 +45,9 @@ public sealed class Upstream(TimeProvider time) : IDisposable
         ConnectTimeout = TimeSpan.FromSeconds(10),
         EnableMultipleHttp2Connections = true,
 
+        // As the caller's were read: a header that is not ASCII must not look like a fault of the provider's.
+        RequestHeaderEncodingSelector = (_, _) => System.Text.Encoding.UTF8,
+
         // A provider's address may change behind its name.
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
     });
@@ -145,7 +148,10 @@ public sealed class Upstream(TimeProvider time) : IDisposable
 
     private static List<KeyValuePair<string, string>> HeadersOf(HttpResponseMessage response) =>
         [.. response.Headers.Concat(response.Content.Headers).Where(h => !NotPassedBack.Contains(h.Key))
-            .SelectMany(h => h.Value.Select(v => KeyValuePair.Create(h.Key, v)))];
+            .SelectMany(h => h.Value.Where(IsPrintable).Select(v => KeyValuePair.Create(h.Key, v)))];
+
+    // What is not could not be written to the caller.
+    private static bool IsPrintable(string value) => !value.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
     private async Task<Failure> FailureOfAsync(HttpResponseMessage response, string? key, CancellationToken cancellationToken)
     {

@@ -129,6 +129,100 @@ public sealed class EveryEndTests(GatewayFixture gateway) : IClassFixture<Gatewa
         (await CountersAsync(left)).ShouldBe((0, 0));
     }
 
+    [Theory]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/responses")]
+    public async Task What_is_refused_before_a_provider_is_asked_costs_nothing_and_sets_nothing_aside(string path)
+    {
+        var module = await gateway.ModuleAsync(path, Behaviour.Answer, Stop);
+        var unpriced = await gateway.ModuleAsync(path, Behaviour.Answer, Stop, priced: false);
+        var budget = await BudgetAsync(module);
+        var events = await gateway.Host.SqlAsync<long>("select count(*) from cost_events", Stop);
+        foreach (var (model, key, status) in new[] { ("no-such-model", null, 404), (unpriced.Id, null, 400), (module.Id, "no-such-key", 401) })
+        {
+            using var answer = await gateway.AskAsync(path, model, stream: true, Stop, key);
+            ((int)answer.StatusCode).ShouldBe(status);
+        }
+
+        using (var malformed = await gateway.AskAsync(path, module.Id, stream: false, Stop, more: b => b["stream_options"] = new JsonArray(1), headers: h => h.Add("x-cc-task", "no-id")))
+        {
+            ((int)malformed.StatusCode).ShouldBe(400);
+        }
+
+        using (var tooLarge = await gateway.AskAsync(path, module.Id, stream: false, Stop, more: b => b["padding"] = new string('a', 65 * 1024 * 1024)))
+        {
+            ((int)tooLarge.StatusCode).ShouldBe(413);
+        }
+
+        (gateway.Provider.TimesAsked(module.Upstream), gateway.Provider.TimesAsked(unpriced.Upstream)).ShouldBe((0, 0));
+        (await CountersAsync(budget)).ShouldBe((0, 0));
+        (await ReservationsAsync(module)).ShouldBe(0);
+        (await gateway.Host.SqlAsync<long>("select count(*) from cost_events", Stop)).ShouldBe(events);
+    }
+
+    [Theory]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/responses")]
+    public async Task A_body_of_fifty_mebibytes_is_one_cost_like_any_other(string path)
+    {
+        var module = await gateway.ModuleAsync(path, Behaviour.Answer, Stop, window: 200_000);
+        var budget = await BudgetAsync(module, limit: 100_000);
+        var image = new JsonObject { ["type"] = "image", ["data"] = new string('A', 50 * 1024 * 1024) };
+        using var answer = await gateway.AskAsync(path, module.Id, stream: false, Stop, more: b => b["picture"] = image);
+        ((int)answer.StatusCode).ShouldBe(200);
+        await ShouldBeOneCostAsync(module, budget, "completed", "exact", retries: 0, fallbacks: 0);
+    }
+
+    [Theory]
+    [InlineData("/v1/messages")]
+    [InlineData("/v1/chat/completions")]
+    [InlineData("/v1/responses")]
+    public async Task What_no_module_of_a_route_could_answer_is_one_cost_that_is_nothing(string path)
+    {
+        var first = await gateway.ModuleAsync(path, Behaviour.Fail, Stop);
+        var last = await gateway.ModuleAsync(path, Behaviour.Throttle, Stop);
+        var left = await BudgetAsync(first);
+        var budget = await BudgetAsync(last);
+        using (var answer = await gateway.AskAsync(path, await gateway.RouteAsync(Stop, first, last), stream: true, Stop))
+        {
+            ((int)answer.StatusCode).ShouldBe(429);
+            answer.Headers.RetryAfter!.Delta.ShouldBe(TimeSpan.FromSeconds(7));
+        }
+
+        await ShouldBeOneCostAsync(last, budget, "throttled", "nothing", retries: 1, fallbacks: 1);
+        (await CountersAsync(left)).ShouldBe((0, 0));
+    }
+
+    [Fact]
+    public async Task Two_hundred_parallel_calls_never_pass_a_budget_of_one_dollar()
+    {
+        var module = await gateway.ModuleAsync("/v1/messages", Behaviour.Answer, Stop);
+        var budget = await BudgetAsync(module, limit: 1);
+        var answered = 0;
+        await Parallel.ForAsync(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 200, CancellationToken = Stop }, async (call, stop) =>
+        {
+            using var answer = await gateway.AskAsync("/v1/messages", module.Id, stream: call % 2 == 0, stop);
+            ((int)answer.StatusCode).ShouldBeOneOf(200, 402);
+            await answer.Content.ReadAsStringAsync(stop);
+            Interlocked.Add(ref answered, answer.IsSuccessStatusCode ? 1 : 0);
+        });
+
+        // Each may cost 0.2 and something, and costs 0.106: what was set aside is always more, so nothing passes the limit.
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (await ReservationsAsync(module) > 0)
+        {
+            await timer.WaitForNextTickAsync(Stop);
+        }
+
+        var (spent, reserved) = await CountersAsync(budget);
+        (spent, reserved).ShouldBe((answered * Whole, 0));
+        spent.ShouldBeInRange(Whole, 1);
+        gateway.Provider.TimesAsked(module.Upstream).ShouldBe(answered, "who was refused did not reach the provider");
+        (await gateway.Host.SqlAsync<long>($"select count(*) from cost_events where module_id = '{module.Id}'", Stop)).ShouldBe(answered);
+    }
+
     [Fact]
     public async Task Counting_tokens_costs_nothing_and_is_recorded()
     {
@@ -139,9 +233,11 @@ public sealed class EveryEndTests(GatewayFixture gateway) : IClassFixture<Gatewa
         await ShouldBeOneCostAsync(module, budget, "completed", "nothing", retries: 0, fallbacks: 0);
     }
 
-    private async Task<string> BudgetAsync(TestModule module)
+    private Task<long> ReservationsAsync(TestModule module) => gateway.Host.SqlAsync<long>($"select count(*) from budget_reservations where module_id = '{module.Id}'", Stop);
+
+    private async Task<string> BudgetAsync(TestModule module, decimal limit = 100)
     {
-        var answer = await gateway.Founder.PostAsync("budgets", new { scope = "module", scope_id = module.Id, period = "total", hard_limit = 100, currency = "USD" }, Stop);
+        var answer = await gateway.Founder.PostAsync("budgets", new { scope = "module", scope_id = module.Id, period = "total", hard_limit = limit, currency = "USD" }, Stop);
         answer.Status.ShouldBe(System.Net.HttpStatusCode.Created, answer.Body?.ToJsonString());
         return answer["budget_id"];
     }
@@ -195,6 +291,7 @@ public sealed class EveryEndTests(GatewayFixture gateway) : IClassFixture<Gatewa
         (reader.GetInt32(3), reader.GetInt32(4)).ShouldBe((retries, fallbacks));
         (await reader.ReadAsync(Stop)).ShouldBeFalse("one call is one cost");
         (await CountersAsync(budget)).ShouldBe((amount ?? 0, 0));
+        (await ReservationsAsync(module)).ShouldBe(0);
     }
 
     private async Task<(decimal Spent, decimal Reserved)> CountersAsync(string budget) => (

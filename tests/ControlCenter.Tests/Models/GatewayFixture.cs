@@ -9,7 +9,11 @@ namespace ControlCenter.Tests.Models;
 /// <summary>A host whose models are served by the stand-in.</summary>
 public sealed class GatewayFixture : IAsyncLifetime
 {
-    private const string KeyVariable = "CC_TEST_PROVIDER_KEY";
+    /// <summary>A provider that may be silent for an hour.</summary>
+    public const string Patient = "ant-patient";
+
+    /// <summary>Where the stand-in's key is.</summary>
+    public const string KeyVariable = "CC_TEST_PROVIDER_KEY";
 
     private static int _names;
 
@@ -19,10 +23,13 @@ public sealed class GatewayFixture : IAsyncLifetime
 
     public BusClient Founder { get; private set; } = null!;
 
+    /// <summary>The host's clock; the machine's unless said.</summary>
+    public TimeProvider? Clock { get; init; }
+
     public async ValueTask InitializeAsync()
     {
         Environment.SetEnvironmentVariable(KeyVariable, StandInProvider.Key);
-        Host = await RunningHost.StartAsync(CancellationToken.None);
+        Host = await RunningHost.StartAsync(CancellationToken.None, time: Clock);
         Provider = await StandInProvider.StartAsync();
         Founder = Host.Client();
         object ProviderOf(string id, string dialect, int timeout) =>
@@ -32,6 +39,7 @@ public sealed class GatewayFixture : IAsyncLifetime
             providers = new[]
             {
                 ProviderOf("ant", "anthropic", 60), ProviderOf("oai", "openai", 60), ProviderOf("ant-short", "anthropic", 1), ProviderOf("oai-short", "openai", 1),
+                ProviderOf(Patient, "anthropic", 3600),
             },
         }, CancellationToken.None)).Status.ShouldBe(System.Net.HttpStatusCode.OK);
     }
@@ -43,12 +51,12 @@ public sealed class GatewayFixture : IAsyncLifetime
     }
 
     /// <summary>Has a module of its own that behaves like this; a million tokens in cost 1,000, out 2,000, from the cache 100.</summary>
-    public async Task<TestModule> ModuleAsync(string path, Behaviour behaviour, CancellationToken stop, bool priced = true, string trust = "standard", int? window = null)
+    public async Task<TestModule> ModuleAsync(string path, Behaviour behaviour, CancellationToken stop, bool priced = true, string trust = "standard", int? window = null, string? providerId = null)
     {
         var id = $"m{Interlocked.Increment(ref _names)}";
         var upstream = StandInProvider.ModelFor(behaviour, id);
         var dialect = path.Contains("messages", StringComparison.Ordinal) ? "ant" : "oai";
-        var provider = behaviour is Behaviour.Hang or Behaviour.HangWithinStream ? $"{dialect}-short" : dialect;
+        var provider = providerId ?? (behaviour is Behaviour.Hang or Behaviour.HangWithinStream ? $"{dialect}-short" : dialect);
         var answer = await Founder.PostAsync("catalogue", new
         {
             modules = new[] { new { id, provider, upstream_model = upstream, trust, context_window = window } },

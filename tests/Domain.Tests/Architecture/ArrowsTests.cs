@@ -28,6 +28,7 @@ public sealed partial class ArrowsTests
         [("Governance", "Costs")] = "a call is settled and its cost recorded in one transaction",
         [("Health", "Governance")] = "admission is part of health",
         [("Models", "Access")] = "a change of what can be called is audited in the same transaction",
+        [("Models", "Agents")] = "an agent that was paused or stopped spends nothing, from the moment on which that is said",
         [("Models", "Costs")] = "a call is attributed before it is made",
         [("Models", "Governance")] = "a call's worst case is set aside before it is made, and settled after it",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ControlCenter.Domain.Models;
+using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Models;
 
 namespace ControlCenter.Dashboard.Models;
@@ -27,13 +28,14 @@ internal static class ModelWords
         """;
 
     /// <summary>How a module is, as it was seen: one that has not been called lately is not known to be well.</summary>
-    public static StatusLook Look(BreakerView breaker, ModuleRecord? lately) => breaker.Health switch
+    public static StatusLook Look(ModuleStanding module) => module.Breaker.Health switch
     {
-        ModuleHealth.Healthy when lately is null => new("", "question", "Not called lately"),
+        ModuleHealth.Healthy when module.Windows.Any(w => w.UsedShare >= 1) => new("info", "clock", "Window used up"),
+        ModuleHealth.Healthy when module.Lately is null => new("", "question", "Not called lately"),
         ModuleHealth.Healthy => new("good", "check", "Healthy"),
-        ModuleHealth.Degraded => new("warn", "alert", $"{breaker.Failures} failed in a row"),
+        ModuleHealth.Degraded => new("warn", "alert", $"{module.Breaker.Failures} failed in a row"),
         ModuleHealth.Throttled => new("info", "clock", "Asks for patience"),
-        _ => new("bad", "plug", breaker.State == BreakerState.HalfOpen ? "Being tried" : "Left alone"),
+        _ => new("bad", "plug", module.Breaker.State == BreakerState.HalfOpen ? "Being tried" : "Left alone"),
     };
 
     /// <summary>How a call ended.</summary>
@@ -62,9 +64,19 @@ internal static class ModelWords
     public static string Price(Price? price) => price switch
     {
         null => "none: not called",
+        { Subscription: { } subscription } => $"{Amount(subscription.PerMonth)} {price.Currency} a month",
         { PerHour: { } hourly } => $"{Amount(hourly)} {price.Currency} an hour",
         _ => $"{Amount(price.Input)} in, {Amount(price.Output)} out {price.Currency}",
     };
+
+    /// <summary>How far a window is used.</summary>
+    public static string Used(WindowStanding window) => string.Create(
+        CultureInfo.InvariantCulture, $"{(window.Hours % 24 == 0 ? $"{window.Hours / 24} d" : $"{window.Hours} h")}: {100 * window.UsedShare:0.#} % of {window.Limit:N0} {window.Unit.Wire()}");
+
+    /// <summary>What a subscription has come to for what was used of it; null where that cannot be told.</summary>
+    public static string? Effective(ModuleStanding module) => module.Windows.MaxBy(w => w.Hours) is { FeePerUnit: { } fee } window
+        ? window.Unit == WindowUnit.Tokens ? $"at this use {Amount(fee * 1_000_000)} {module.Price?.Currency} a million" : $"at this use {Amount(fee)} {module.Price?.Currency} a call"
+        : null;
 
     private static string Took(RoutingStep step) => step.TookMs is { } ms ? $" after {ms.ToString(CultureInfo.InvariantCulture)} ms" : "";
 
@@ -74,6 +86,8 @@ internal static class ModelWords
     {
         "other_dialect" => "it speaks another dialect",
         "less_trusted" => "it is trusted less than the first",
+        "ended" => "its provider has ended it",
+        "window_used_up" => "its subscription's window is used up",
         "unpriced" => "it has no price",
         "breaker_open" => "left alone after failures",
         "enough_tried" => "enough had been tried",

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ControlCenter.Domain.Models;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.EventLog;
@@ -10,9 +9,7 @@ namespace ControlCenter.Dashboard.Models;
 /// <summary>Every model that can be called: how it is, how it has done, what it costs.</summary>
 public sealed partial class ModulesPage
 {
-    private static readonly TimeSpan Lately = TimeSpan.FromHours(24);
-
-    private List<ModuleRow> _rows = [];
+    private IReadOnlyList<ModuleStanding> _rows = [];
     private bool _changing;
 
     /// <summary>Calls have no events of their own kind here, and a provider's patience runs out without one.</summary>
@@ -22,15 +19,7 @@ public sealed partial class ModulesPage
     protected override bool Concerns(FeedEvent happened) => happened.Record.SubjectType is "breaker" or "catalogue";
 
     /// <inheritdoc />
-    protected override async Task ReadAsync()
-    {
-        var now = Time.GetUtcNow();
-        var records = (await Decisions.RecordsAsync(now - Lately, Closed)).ToDictionary(r => r.Module, StringComparer.Ordinal);
-        var breakers = Breakers.List().Items.ToDictionary(b => b.Module, StringComparer.Ordinal);
-        var known = Catalogue.Current();
-        _rows = [.. known.Modules.Where(m => breakers.ContainsKey(m.Id)).Select(m => new ModuleRow(
-            m, breakers[m.Id], records.GetValueOrDefault(m.Id), known.Prices.Where(p => p.Module == m.Id && p.EffectiveFrom <= now).MaxBy(p => p.EffectiveFrom)))];
-    }
+    protected override async Task ReadAsync() => _rows = (await Modules.ListAsync(Closed)).Items;
 
     private void Begin() => (_changing, Problem) = (true, null);
 
@@ -60,6 +49,4 @@ public sealed partial class ModulesPage
         await RefreshAsync();
         StateHasChanged();
     }
-
-    private sealed record ModuleRow(Module Module, BreakerView Breaker, ModuleRecord? Record, Price? Price);
 }

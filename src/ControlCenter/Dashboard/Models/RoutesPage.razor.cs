@@ -10,7 +10,7 @@ public sealed partial class RoutesPage
 {
     private readonly LiveList<DecisionRow> _decisions = new();
     private IReadOnlyList<Domain.Models.Route> _routes = [];
-    private Dictionary<string, BreakerView> _breakers = [];
+    private Dictionary<string, ModuleStanding> _modules = [];
 
     /// <summary>The module whose calls are shown; all unless said.</summary>
     [SupplyParameterFromQuery(Name = "module")]
@@ -30,7 +30,7 @@ public sealed partial class RoutesPage
     protected override async Task ReadAsync()
     {
         _routes = Catalogue.Current().Routes;
-        _breakers = Breakers.List().Items.ToDictionary(b => b.Module, StringComparer.Ordinal);
+        _modules = Modules.Now().ToDictionary(m => m.Id, StringComparer.Ordinal);
         await _decisions.RefreshAsync(PageAsync);
     }
 
