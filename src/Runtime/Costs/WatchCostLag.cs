@@ -18,7 +18,11 @@ public sealed record CostLag(int Uses, double? BudgetP50Ms, double? BudgetP95Ms,
     /// <summary>In words.</summary>
     public string Detail => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(BudgetP95Ms is { } ms ? $"budgets count a use within {ms:#,0} ms (95 of 100)" : "no use in the last hour")}, sums {(SumsWaiting == 0 ? "have all costs" : $"are {SumsBehindMs / 1000:#,0.0} s behind by {SumsWaiting:#,0}")}");
+        $"{(BudgetP95Ms is { } ms ? $"budgets count a use within {Words(ms)} (95 of 100)" : "no use in the last hour")}, sums {(SumsWaiting == 0 ? "have all costs" : $"are {Words(SumsBehindMs)} behind by {SumsWaiting:#,0}")}");
+
+    /// <summary>A time as it is read: 38 ms, 4.2 s, 31 min.</summary>
+    public static string Words(double ms) => string.Create(
+        CultureInfo.InvariantCulture, $"{(ms < 1_000 ? Math.Ceiling(ms) : ms < 100_000 ? Math.Round(ms / 1_000, 1) : Math.Round(ms / 60_000)):#,0.#} {(ms < 1_000 ? "ms" : ms < 100_000 ? "s" : "min")}");
 }
 
 /// <summary>

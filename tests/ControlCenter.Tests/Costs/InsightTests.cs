@@ -89,6 +89,13 @@ public sealed class InsightTests(HostFixture fixture) : BusTests(fixture)
         answer["sides"]!.AsArray().Select(s => s!["by"]!.ToString()).ShouldBe(["environment", "node", "service", "surface", "project", "ticket", "module", "agent", "outcome"]);
     }
 
+    [Theory]
+    [InlineData(0, "0 ms")]
+    [InlineData(37.2, "38 ms")]
+    [InlineData(4_240, "4.2 s")]
+    [InlineData(1_889_021, "31 min")]
+    public void A_lag_is_told_in_the_unit_that_fits_it(double ms, string words) => CostLag.Words(ms).ShouldBe(words);
+
     [Fact]
     public async Task The_lag_from_a_use_to_its_enforcement_is_a_figure_and_a_metric()
     {
