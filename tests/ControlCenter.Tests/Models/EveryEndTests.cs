@@ -156,8 +156,7 @@ public sealed class EveryEndTests(GatewayFixture gateway) : IClassFixture<Gatewa
         }
 
         (gateway.Provider.TimesAsked(module.Upstream), gateway.Provider.TimesAsked(unpriced.Upstream)).ShouldBe((0, 0));
-        (await CountersAsync(budget)).ShouldBe((0, 0));
-        (await ReservationsAsync(module)).ShouldBe(0);
+        (await CountersAsync(budget), await ReservationsAsync(module)).ShouldBe(((0, 0), 0));
         (await gateway.Host.SqlAsync<long>("select count(*) from cost_events", Stop)).ShouldBe(events);
     }
 
