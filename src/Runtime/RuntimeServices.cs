@@ -109,7 +109,7 @@ public static class RuntimeServices
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
         services.AddSingleton<AttributeCall>();
-        services.AddSingleton<ReportCosts>();
+        services.AddService<ReportCosts>();
         services.AddService<RollUpCosts>();
         services.AddSingleton<RebuildRollups>();
         services.AddService<ProveRollups>();
