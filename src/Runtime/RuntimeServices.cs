@@ -44,6 +44,7 @@ public static class RuntimeServices
         services.AddService<PostEvents>();
 
         services.AddSingleton<Transactions>();
+        services.AddSingleton<RecordDeployment>();
         services.AddSingleton<IdempotencyGate>();
         services.AddService<ForgetAnswers>();
         services.AddSingleton<CallerDirectory>();

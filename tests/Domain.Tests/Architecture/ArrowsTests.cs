@@ -44,7 +44,7 @@ public sealed partial class ArrowsTests
         ["currency_rates"] = "Costs", ["invoices"] = "Costs", ["invoice_lines"] = "Costs",
         ["budgets"] = "Governance", ["budget_changes"] = "Governance", ["budget_periods"] = "Governance", ["budget_spending"] = "Governance",
         ["budget_overrides"] = "Governance", ["budget_reservations"] = "Governance", ["budget_breaches"] = "Governance", ["budget_breach_tasks"] = "Governance",
-        ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
+        ["deployments"] = "Hosting", ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models",
     };
 
