@@ -120,6 +120,7 @@ public static class RuntimeServices
         services.AddSingleton<SetCurrencyRate>();
         services.AddSingleton<CurrencyRates>();
         services.AddSingleton<ImportInvoice>();
+        services.AddSingleton<PreviewInvoice>();
         services.AddSingleton<InvoiceQueries>();
 
         services.AddSingleton<KeptRateLimits>();
