@@ -55,13 +55,14 @@ public sealed class ReportingTests(HostFixture fixture) : BusTests(fixture)
     public async Task What_only_one_of_a_report_has_is_kept_for_that_one_and_empty_for_the_others()
     {
         var module = $"sparse-{Guid.CreateVersion7()}";
-        await Founder.PostAsync("cost-events", new object[]
+        var answer = await Founder.PostAsync("cost-events", new object[]
         {
             new { access_path = "api", module_id = module, retries = 3, notes = "first", tokens = new { input = 7, output = 5, cache_read = 2 }, billed_cost = 0.5m, currency = "EUR" },
             new { access_path = "self_hosted", module_id = module },
             new { access_path = "api", module_id = module, session_id = "s", call_end = "throttled", latency_ms = 0 },
         }, Stop);
-        var events = (await Founder.GetAsync($"cost-events?by=module&key={module}", Stop)).Body!["items"]!.AsArray().OrderBy(e => e!["event_id"]!.ToString()).ToList();
+        var ids = answer.Body!["event_ids"]!.AsArray().Select(id => id!.ToString()).ToList();
+        var events = (await Founder.GetAsync($"cost-events?by=module&key={module}", Stop)).Body!["items"]!.AsArray().OrderBy(e => ids.IndexOf(e!["event_id"]!.ToString())).ToList();
         events.Select(e => $"{e!["retries"]} {e["notes"]} {e["tokens"]!["cache_read"]} {e["billed_cost"]} {e["currency"]} {e["session_id"]} {e["call_end"]} {e["latency_ms"]} {e["knowledge"]}")
             .ShouldBe(["3 first 2 0.5 EUR    exact", "0        unknown", "0     s throttled 0 unknown"]);
     }
