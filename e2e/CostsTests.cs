@@ -1,4 +1,5 @@
 using System.Globalization;
+using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
@@ -80,6 +81,27 @@ public sealed class CostsTests(Browser browser) : IClassFixture<Browser>
         await page.Keyboard.PressAsync("Enter");
         await page.WaitForURLAsync("**/events?at=*");
         await Expect(page.Locator("[aria-expanded=true]")).ToContainTextAsync("runtime.deployed");
+    }
+
+    [Fact]
+    public async Task The_page_with_costs_and_marks_on_it_is_sound_in_both_themes_and_both_widths()
+    {
+        await PostAsync(Enumerable.Range(0, 60).Select(i => (object)new
+        {
+            access_path = "api", module_id = $"sound-{i % 4}", provider = "sound", estimated_cost = i % 9 == 0 ? (decimal?)null : 0.1m * i, timestamp = DateTimeOffset.UtcNow.AddHours(-i),
+        }));
+        foreach (var (width, scheme) in new[] { (1440, ColorScheme.Light), (1440, ColorScheme.Dark), (390, ColorScheme.Light), (390, ColorScheme.Dark) })
+        {
+            var (page, complaints) = await browser.SignInAsync(width, scheme);
+            await page.GotoAsync("/costs?range=7d");
+            await Expect(page.Locator(".trend-marks a").First).ToBeAttachedAsync();
+            (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical")
+                .Select(v => $"{width} {scheme}: {v.Id} {string.Join(" | ", v.Nodes.Select(n => n.Html))}").ShouldBeEmpty();
+            (await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth")).ShouldBeLessThanOrEqualTo(0);
+            await ScreenshotAsync(page, $"page-{width}-{scheme}");
+            complaints.ShouldBeEmpty();
+            await page.Context.CloseAsync();
+        }
     }
 
     [Fact]
