@@ -45,14 +45,14 @@ if __name__ == "__main__":
         spent, answer = timed_post("/api/v1/costs/rebuild")
         figure(f"rollups of {answer['events']:,} events made anew", f"{spent:.0f} s, {answer['rollups']:,} sums", "reported", True)
         psql("vacuum analyze cost_rollups")
+        timed("/api/v1/costs/rollups?by=module", 100)  # the just-in-time compiler's turn
         since = time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() - 90 * 86400))
         for grain in ("day", "week", "month"):
             slowest = max((timed(f"/api/v1/costs/rollups?by={by}&grain={grain}&from={since}"), by) for by in DIMENSIONS)
             figure(f"`/costs/rollups` over 90 days by {grain}, the slowest of eleven dimensions ({slowest[1]}), {answer['events']:,} events", f"p95 {slowest[0]:.1f} ms", "≤ 50 ms", slowest[0] <= 50)
-        pages = signed_in()
         for by in ("module", "task", "activity"):
-            spent = timed(f"/costs?range=90d&by={by}", times=10, opener=pages)
-            figure(f"page `/costs` over 90 days by {by}, as the server renders it", f"p95 {spent:.1f} ms", "≤ 200 ms", spent <= 200)
+            p95 = float(browser("page", f"/costs?range=90d&by={by}", 20).communicate()[0])
+            figure(f"page `/costs` over 90 days by {by}, from the click in a browser to its content", f"p95 {p95:.0f} ms", "≤ 200 ms", p95 <= 200)
         spent, proof = timed_post("/api/v1/costs/proof")
         figure("the nightly proof", f"{spent:.0f} s, {proof['differences']} differences", "none", proof["differences"] == 0)
     finally:

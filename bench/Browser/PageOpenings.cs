@@ -7,12 +7,13 @@ internal sealed class PageOpenings(FounderBrowser browser)
     private const string Open =
         """
         path => new Promise(done => {
-            const ready = () => document.querySelector('h1') && location.pathname === path && !document.querySelector('[aria-busy=true]')
+            const ready = () => document.querySelector('h1') && location.pathname + location.search === path && !document.querySelector('[aria-busy=true]')
                 && document.querySelector('.stats, .list li, .table tbody tr, .queue li, .queue a, .empty');
             const began = performance.now();
             const look = new MutationObserver(() => { if (ready()) { look.disconnect(); done(performance.now() - began); } });
             look.observe(document.body, { childList: true, subtree: true, attributes: true, characterData: true });
-            document.querySelector(`nav a[href="${path}"]`).click();
+            const link = document.querySelector(`nav a[href="${path}"]`) ?? document.body.appendChild(Object.assign(document.createElement('a'), { href: path }));
+            link.click();
         })
         """;
 

@@ -44,6 +44,7 @@ public static class RuntimeServices
         services.AddService<PostEvents>();
 
         services.AddSingleton<Transactions>();
+        services.AddSingleton<RecordDeployment>();
         services.AddSingleton<IdempotencyGate>();
         services.AddService<ForgetAnswers>();
         services.AddSingleton<CallerDirectory>();
@@ -125,7 +126,7 @@ public static class RuntimeServices
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
         services.AddService<AttributeCall>();
-        services.AddSingleton<ReportCosts>();
+        services.AddService<ReportCosts>();
         services.AddService<RollUpCosts>();
         services.AddSingleton<RebuildRollups>();
         services.AddService<ProveRollups>();
@@ -135,6 +136,7 @@ public static class RuntimeServices
         services.AddSingleton<SetCurrencyRate>();
         services.AddSingleton<CurrencyRates>();
         services.AddSingleton<ImportInvoice>();
+        services.AddSingleton<PreviewInvoice>();
         services.AddSingleton<InvoiceQueries>();
         services.AddSingleton<PricedUses>();
         services.AddSingleton<TaskCostQueries>();

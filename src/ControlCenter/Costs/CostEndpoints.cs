@@ -26,6 +26,9 @@ internal static class CostEndpoints
         routes.MapQuery<CurrencyRates, KnownRates>("/costs/currency-rates", "list", async (rates, http) => await rates.ListAsync(http.RequestAborted));
         routes.MapCommand<ImportInvoice, InvoiceImport, ReconciledInvoice>(
             "/costs/invoices", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapCommand<PreviewInvoice, InvoiceImport, InvoicePreview>(
+            "/costs/invoices/preview", 200, async (command, call) => new Outcome<InvoicePreview>(await command.ExecuteAsync(call.Request, call.Caller, call.Aborted), null));
+        routes.MapQuery<InvoiceQueries, InvoiceDetail>("/costs/invoices/{id}", "invoice", (invoices, http) => invoices.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
         routes.MapQuery<InvoiceQueries, InvoiceList>("/costs/invoices", "list", async (invoices, http) => await invoices.ListAsync(http.RequestAborted));
         routes.MapCommand<RebuildRollups, NoBody, RebuiltRollups>(
             "/costs/rebuild", 200, async (command, call) => new Outcome<RebuiltRollups>(await command.ExecuteAsync(call.Caller, call.Aborted), null));

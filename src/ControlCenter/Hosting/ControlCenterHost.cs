@@ -5,6 +5,7 @@ using ControlCenter.Runtime;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
+using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -43,6 +44,7 @@ internal static class ControlCenterHost
         var app = Build(settings, connectionString, time ?? TimeProvider.System);
         await app.Services.GetRequiredService<MigrateDatabase>().ExecuteAsync(cancellationToken);
         await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
+        await app.Services.GetRequiredService<RecordDeployment>().ExecuteAsync(HostVersion.Current, cancellationToken);
         await app.Services.GetRequiredService<LoadCatalogue>().ExecuteAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
 

@@ -117,6 +117,17 @@ public sealed class RollupTallies
     public void Add(RollupKey key, RollupTally tally, RollupGrain grain) =>
         Of(key with { Grain = grain, Period = grain.StartOf(key.Period) }).Add(tally);
 
+    /// <summary>Adds the hours' sums to those of their days, weeks and months: as many additions as there are sums, not four for each event.</summary>
+    public void AddLongerGrains()
+    {
+        foreach (var (key, tally) in _tallies.Where(t => t.Key.Grain == RollupGrain.Hour).ToList())
+        {
+            Add(key, tally, RollupGrain.Day);
+            Add(key, tally, RollupGrain.Week);
+            Add(key, tally, RollupGrain.Month);
+        }
+    }
+
     /// <summary>Takes out what has ended by a time.</summary>
     public List<KeyValuePair<RollupKey, RollupTally>> TakeEndedBy(DateTimeOffset time)
     {

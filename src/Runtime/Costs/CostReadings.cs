@@ -79,19 +79,22 @@ public sealed class CostReadings(NpgsqlDataSource database, RollUpCosts rollups,
     /// <summary>What was spent in all.</summary>
     public async Task<CostTotals> TotalsAsync(CostSpan span, CancellationToken cancellationToken)
     {
+        // What is unattributed is one key: it is looked up period by period, and not searched for among all tasks.
         await using var command = CommandIn(
             span,
             $"""
-            with totals as (select * from cost_rollups where dimension = 'environment' and {InSpan})
+            with totals as (select * from cost_rollups where dimension = 'environment' and {InSpan}),
+            loose as (
+                select r.requests, {OfTask} as cost from unnest(@periods) p (period),
+                lateral (select * from cost_rollups c where c.dimension = 'task' and c.grain = @grain and c.period = p.period and c.key = '' offset 0) r
+            ), discarded as (select id::text collate "C" as key from tasks where state in ('failed', 'cancelled'))
             select (select sum({InCurrency}) from totals), (select coalesce(sum(requests), 0)::bigint from totals), (select coalesce(sum(failures), 0)::bigint from totals),
-                   (select coalesce(sum(unknown_cost_events), 0)::bigint from totals), coalesce(sum(r.requests) filter (where r.key = ''), 0)::bigint,
-                   sum({OfTask}) filter (where r.key = ''),
-                   sum({OfTask}) filter (where t.state in ('failed', 'cancelled')),
+                   (select coalesce(sum(unknown_cost_events), 0)::bigint from totals), (select coalesce(sum(requests), 0)::bigint from loose), (select sum(cost) from loose),
+                   (select sum({OfTask}) from cost_rollups r join discarded using (key)
+                    where r.dimension = 'task' and r.grain = @grain and r.period >= @from and r.period < @to),
                    (select count(*) from tickets where state = @done and updated_at >= @from and updated_at < @to),
                    (select sum({OfTicket}) from cost_rollups k join tickets x on k.key = x.id::text
                     where k.dimension = 'ticket' and k.grain = 'month' and x.state = @done and x.updated_at >= @from and x.updated_at < @to)
-            from cost_rollups r left join tasks t on r.key <> '' and t.id::text = r.key
-            where r.dimension = 'task' and r.grain = @grain and r.period >= @from and r.period < @to
             """);
         command.Parameters.AddWithValue("done", TicketState.Done.Wire());
         CostTotals totals;
@@ -109,12 +112,18 @@ public sealed class CostReadings(NpgsqlDataSource database, RollUpCosts rollups,
     /// <summary>The keys of a dimension that cost most.</summary>
     public async Task<IReadOnlyList<CostShare>> BreakdownAsync(CostSpan span, RollupDimension by, int most, CancellationToken cancellationToken)
     {
+        // A quarter has hundreds of thousands of activities. Their sums are kept in memory while they are added up: on disk that takes twice as long.
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await using var roomy = new NpgsqlCommand("set local work_mem = '64MB'", connection);
+        await roomy.ExecuteNonQueryAsync(cancellationToken);
         await using var command = CommandIn(
             span,
             $"""
             select key, sum({InCurrency}) as cost, sum(requests)::bigint, sum(failures)::bigint, sum(retries)::bigint, sum(unknown_cost_events)::bigint
             from cost_rollups where dimension = @dimension and {InSpan} group by key order by cost desc nulls last, sum(requests) desc limit @most
-            """);
+            """,
+            connection);
         command.Parameters.AddWithValue("dimension", by.Wire());
         command.Parameters.AddWithValue("most", most);
         var rows = new List<CostShare>();
@@ -126,6 +135,7 @@ public sealed class CostReadings(NpgsqlDataSource database, RollUpCosts rollups,
             }
         }
 
+        await transaction.CommitAsync(cancellationToken);
         var names = await NamesAsync(by, [.. rows.Select(r => r.Key)], cancellationToken);
         return rows.ConvertAll(r => r with { Name = r.Key.Length == 0 ? RollupQueries.Unattributed : names.GetValueOrDefault(r.Key, r.Key) });
     }
@@ -133,12 +143,20 @@ public sealed class CostReadings(NpgsqlDataSource database, RollUpCosts rollups,
     /// <summary>The trend of some keys of a dimension, or of everything: few points, whatever the span.</summary>
     public async Task<IReadOnlyList<CostPoint>> TrendAsync(CostSpan span, RollupDimension by, IReadOnlyList<string>? keys, CancellationToken cancellationToken)
     {
+        // Keys are looked up one by one: among all that were active in a quarter a search for five takes as long as reading all.
         await using var command = CommandIn(
             span,
-            $"""
-            select date_bin(@step, period, @from) as at, {(keys is null ? "''" : "key")} as key, coalesce(sum({InCurrency}), 0), sum(unknown_cost_events)::bigint
-            from cost_rollups where dimension = @dimension and {InSpan} {(keys is null ? "" : "and key = any(@keys)")} group by 1, 2 order by 1
-            """);
+            keys is null
+                ? $"""
+                select date_bin(@step, period, @from) as at, '' as key, coalesce(sum({InCurrency}), 0), sum(unknown_cost_events)::bigint
+                from cost_rollups where dimension = @dimension and {InSpan} group by 1 order by 1
+                """
+                : $"""
+                select date_bin(@step, p.period, @from) as at, k.key, coalesce(sum({InCurrency}), 0), sum(unknown_cost_events)::bigint
+                from unnest(@periods) p (period) cross join unnest(@keys) k (key),
+                lateral (select * from cost_rollups c where c.dimension = @dimension and c.grain = @grain and c.period = p.period and c.key = k.key offset 0) r
+                group by 1, 2 order by 1
+                """);
         command.Parameters.AddWithValue("step", span.Step);
         command.Parameters.AddWithValue("dimension", (keys is null ? RollupDimension.Environment : by).Wire());
         if (keys is not null)
@@ -228,13 +246,29 @@ public sealed class CostReadings(NpgsqlDataSource database, RollUpCosts rollups,
         return sums;
     }
 
-    private NpgsqlCommand CommandIn(CostSpan span, string sql)
+    private NpgsqlCommand CommandIn(CostSpan span, string sql, NpgsqlConnection? connection = null)
     {
-        var command = database.CreateCommand(sql);
+        var command = connection is null ? database.CreateCommand(sql) : new NpgsqlCommand(sql, connection);
+        if (sql.Contains("@periods", StringComparison.Ordinal))
+        {
+            command.Parameters.AddWithValue("periods", PeriodsOf(span));
+        }
+
         command.Parameters.AddWithValue("grain", span.Grain.Wire());
         command.Parameters.AddWithValue("from", span.Grain.StartOf(span.From).UtcDateTime);
         command.Parameters.AddWithValue("to", span.To.UtcDateTime);
         command.Parameters.AddWithValue("currency", span.Currency);
         return command;
+    }
+
+    private static DateTime[] PeriodsOf(CostSpan span)
+    {
+        var periods = new List<DateTime>();
+        for (var period = span.Grain.StartOf(span.From); period < span.To; period = span.Grain.Next(period))
+        {
+            periods.Add(period.UtcDateTime);
+        }
+
+        return [.. periods];
     }
 }

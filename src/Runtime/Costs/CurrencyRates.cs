@@ -87,10 +87,13 @@ public sealed class CurrencyRates(NpgsqlDataSource database)
         return await command.ExecuteScalarAsync(cancellationToken) as decimal?;
     }
 
+    /// <summary>How many are listed.</summary>
+    public const int MostItems = 1_000;
+
     /// <summary>The newest thousand.</summary>
     public async Task<KnownRates> ListAsync(CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("select currency, quote, effective_on, rate, source from currency_rates order by effective_on desc, currency, quote limit 1000");
+        await using var command = database.CreateCommand($"select currency, quote, effective_on, rate, source from currency_rates order by effective_on desc, currency, quote limit {MostItems}");
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var rates = new List<CurrencyRate>();
         while (await reader.ReadAsync(cancellationToken))

@@ -15,48 +15,55 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
     /// <param name="unit">The transaction: if it is rolled back, nothing was recorded.</param>
     /// <param name="events">Any number; of two with one id the first counts.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task<int> AppendAsync(UnitOfWork unit, IReadOnlyList<CostEvent> events, CancellationToken cancellationToken)
-    {
-        var recorded = await WriteAsync(unit, events, cancellationToken);
-        if (recorded.Count > 0)
-        {
-            Tell(unit, recorded, UnitOfWork.CurrentCorrelation);
-        }
-
-        return recorded.Count;
-    }
+    public async Task<int> AppendAsync(UnitOfWork unit, IReadOnlyList<CostEvent> events, CancellationToken cancellationToken) =>
+        (await AppendTogetherAsync([new CostRecording(unit, events, UnitOfWork.CurrentCorrelation)], cancellationToken))[0];
 
     /// <summary>Appends the costs of calls that have nothing to do with one another, and tells of each.</summary>
     /// <param name="unit">The transaction: if it is rolled back, nothing was recorded.</param>
     /// <param name="events">Each with the trace that it is part of; of two with one id the first counts.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task AppendEachAsync(UnitOfWork unit, IReadOnlyList<(CostEvent Cost, Guid? Correlation)> events, CancellationToken cancellationToken)
+    public Task AppendEachAsync(UnitOfWork unit, IReadOnlyList<(CostEvent Cost, Guid? Correlation)> events, CancellationToken cancellationToken) =>
+        AppendTogetherAsync([.. events.Select(e => new CostRecording(unit, [e.Cost], e.Correlation))], cancellationToken);
+
+    /// <summary>Appends what several callers record, in one transaction and one statement, and tells of each caller's once.</summary>
+    /// <param name="recordings">All on one connection. Of two events with one id the first counts, whoever's it is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>How many of each caller's were new.</returns>
+    public async Task<int[]> AppendTogetherAsync(IReadOnlyList<CostRecording> recordings, CancellationToken cancellationToken)
     {
-        var traces = events.DistinctBy(e => e.Cost.EventId).ToDictionary(e => e.Cost.EventId, e => e.Correlation);
-        foreach (var cost in await WriteAsync(unit, [.. events.Select(e => e.Cost)], cancellationToken))
+        var counts = new int[recordings.Count];
+        var seen = new HashSet<Guid>();
+        var once = recordings.Select(r => r.Events.Where(e => seen.Add(e.EventId)).ToList()).ToList();
+        var all = once.SelectMany(e => e).ToList();
+        if (all.Count == 0)
         {
-            Tell(unit, [cost], traces[cost.EventId]);
-        }
-    }
-
-    private async Task<List<CostEvent>> WriteAsync(UnitOfWork unit, IReadOnlyList<CostEvent> events, CancellationToken cancellationToken)
-    {
-        var once = events.DistinctBy(e => e.EventId).ToList();
-        if (once.Count == 0)
-        {
-            return once;
+            return counts;
         }
 
-        await HoldCorrectedAsync(unit, once, cancellationToken);
-        var fresh = await InsertAsync(unit, once, cancellationToken);
-        var recorded = once.FindAll(e => fresh.Contains(e.EventId));
-        if (recorded.Count > 0)
+        var unit = recordings[0].Unit;
+        await HoldCorrectedAsync(unit, all, cancellationToken);
+        var (fresh, anyBudget) = await InsertAsync(unit, all, cancellationToken);
+        for (var i = 0; i < counts.Length; i++)
         {
-            await budgets.ChargeAsync(unit, recorded, cancellationToken);
-            await breakers.CountAsync(unit, recorded, cancellationToken);
+            once[i].RemoveAll(e => !fresh.Contains(e.EventId));
+            counts[i] = once[i].Count;
+            if (counts[i] > 0)
+            {
+                Tell(recordings[i].Unit, once[i], recordings[i].Correlation);
+            }
         }
 
-        return recorded;
+        await breakers.CountAsync(unit, [.. once.SelectMany(e => e)], cancellationToken);
+        if (anyBudget)
+        {
+            // A breach is told of in the name of whoever reached it.
+            foreach (var ofOne in Enumerable.Range(0, counts.Length).Where(i => counts[i] > 0).GroupBy(i => recordings[i].Unit.Caller.ActorId))
+            {
+                await budgets.ChargeAsync(recordings[ofOne.First()].Unit, [.. ofOne.SelectMany(i => once[i])], cancellationToken);
+            }
+        }
+
+        return counts;
     }
 
     // Two corrections of one event at once must not both take it out of the unknown: the second waits for the first.
@@ -69,10 +76,11 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
         }
     }
 
-    private async Task<HashSet<Guid>> InsertAsync(UnitOfWork unit, List<CostEvent> events, CancellationToken cancellationToken)
+    private async Task<(HashSet<Guid> Fresh, bool AnyBudget)> InsertAsync(UnitOfWork unit, List<CostEvent> events, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(unit.Connection);
         CostEventRows.AddTo(batch, events, environment.Name);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(BudgetLedger.AnyStatement));
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         var fresh = new HashSet<Guid>(events.Count);
         while (await reader.ReadAsync(cancellationToken))
@@ -80,7 +88,9 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
             fresh.Add(reader.GetGuid(0));
         }
 
-        return fresh;
+        await reader.NextResultAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (fresh, reader.GetBoolean(0));
     }
 
     // One event a call of this, not one a cost: a batch of 500 is one thing that happened.
@@ -112,3 +122,9 @@ public sealed class RecordCosts(CostEnvironment environment, BudgetLedger budget
         return recorded.TrueForAll(e => of(e) == first) ? first : null;
     }
 }
+
+/// <summary>What one caller records.</summary>
+/// <param name="Unit">In whose name and transaction.</param>
+/// <param name="Events">Any number.</param>
+/// <param name="Correlation">The trace that it is part of.</param>
+public sealed record CostRecording(UnitOfWork Unit, IReadOnlyList<CostEvent> Events, Guid? Correlation);

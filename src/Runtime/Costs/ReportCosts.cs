@@ -4,6 +4,9 @@ using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.EventLog;
+using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace ControlCenter.Runtime.Costs;
 
@@ -42,11 +45,17 @@ public sealed record CostReport(
 /// <param name="EventIds">Their ids, in order.</param>
 public sealed record ReportedCosts(int Accepted, int Recorded, IReadOnlyList<Guid> EventIds);
 
-/// <summary>Takes in costs that arose elsewhere: a subscription's use, an agent's own calls, a service's bill.</summary>
-public sealed class ReportCosts(Transactions transactions, RecordCosts record, TimeProvider time)
+/// <summary>
+/// Takes in costs that arose elsewhere: a subscription's use, an agent's own calls, a service's bill. Many reporters' in one
+/// commit, each of them whole or not at all.
+/// </summary>
+public sealed class ReportCosts(NpgsqlDataSource database, EventLogSignal signal, RecordCosts record, TimeProvider time, ILogger<ReportCosts> logger)
+    : GroupCommit<ReportCosts.Posting, ReportedCosts>("cost-reports", database, signal, time, logger)
 {
     /// <summary>The most in one report (bus-api.md).</summary>
-    public const int MostAtOnce = 500;
+    public const int MostInOneReport = 500;
+
+    private readonly NpgsqlDataSource _database = database;
 
     private const int LongestNotes = 2_000;
 
@@ -61,35 +70,83 @@ public sealed class ReportCosts(Transactions transactions, RecordCosts record, T
     /// <summary>Records the costs that are new: all of them, or none.</summary>
     /// <exception cref="ValidationException">A field of one of them; nothing was recorded.</exception>
     /// <exception cref="ForbiddenException">An agent reported for another agent, or for a task that it never held.</exception>
-    public Task<Outcome<ReportedCosts>> ExecuteAsync(
+    public async Task<Outcome<ReportedCosts>> ExecuteAsync(
         IReadOnlyList<CostReport> reports, Caller caller, IdempotentRequest? idempotency, CancellationToken cancellationToken)
     {
         caller.Require(Permission.ReportCosts);
-        if (reports.Count is 0 or > MostAtOnce)
+        if (reports.Count is 0 or > MostInOneReport)
         {
-            throw new ValidationException("cost_events", $"Between 1 and {MostAtOnce}; {reports.Count} were given.");
+            throw new ValidationException("cost_events", $"Between 1 and {MostInOneReport}; {reports.Count} were given.");
         }
 
         var errors = new FieldErrors();
         for (var i = 0; i < reports.Count; i++)
         {
-            Check(reports[i], reports.Count == 1 ? "" : $"[{i}].", errors);
+            Check(reports, i, errors);
         }
 
         errors.ThrowIfAny();
-        return transactions.RunAsync(caller, idempotency, async (unit, ct) =>
-        {
-            var known = await ReportedScopes.FindAsync(unit, reports, ct);
-            var events = reports.Select((report, i) => EventOf(report, known.Of(report, reports.Count == 1 ? "" : $"[{i}]."))).ToList();
-            var recorded = await record.AppendAsync(unit, events, ct);
-            return new ReportedCosts(events.Count, recorded, events.ConvertAll(e => e.EventId));
-        }, cancellationToken);
+        return await SubmitAsync(await AttributedAsync(reports, caller, cancellationToken), idempotency, cancellationToken);
     }
+
+    /// <inheritdoc />
+    /// <remarks>The writing of large reports is work for more than one of the server's processes.</remarks>
+    protected override int MostAtOnce => 2;
+
+    /// <inheritdoc />
+    protected override int WeightOf(Posting request) => Math.Max(1, request.Events.Count);
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(
+        NpgsqlConnection connection, IReadOnlyList<GroupMember<Posting, ReportedCosts>> group, List<EventDraft> events, CancellationToken cancellationToken)
+    {
+        var accepted = new List<GroupMember<Posting, ReportedCosts>>(group.Count);
+        foreach (var member in group)
+        {
+            member.Problem = member.Request.Refusal;
+            if (member.Problem is null)
+            {
+                accepted.Add(member);
+            }
+        }
+
+        var units = accepted.ConvertAll(m => new UnitOfWork(connection, m.Request.Caller));
+        var recorded = await record.AppendTogetherAsync([.. accepted.Select((m, i) => new CostRecording(units[i], m.Request.Events, m.Request.CorrelationId))], cancellationToken);
+        for (var i = 0; i < accepted.Count; i++)
+        {
+            var request = accepted[i].Request;
+            accepted[i].Result = new ReportedCosts(request.Events.Count, recorded[i], request.Events.ConvertAll(e => e.EventId));
+            events.AddRange(units[i].Events);
+        }
+    }
+
+    // Before its turn in the group: what one reporter names is looked up beside what others name. A refusal takes its turn all
+    // the same, because it is an answer to keep.
+    private async Task<Posting> AttributedAsync(IReadOnlyList<CostReport> reports, Caller caller, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var known = await ReportedScopes.FindAsync(_database, caller, reports, cancellationToken);
+            var events = new List<CostEvent>(reports.Count);
+            for (var i = 0; i < reports.Count; i++)
+            {
+                events.Add(EventOf(reports[i], known.Of(reports[i], At(reports, i))));
+            }
+
+            return new Posting(events, null, caller, UnitOfWork.CurrentCorrelation);
+        }
+        catch (DomainException refusal)
+        {
+            return new Posting([], refusal, caller, UnitOfWork.CurrentCorrelation);
+        }
+    }
+
+    private static string At(IReadOnlyList<CostReport> reports, int place) => reports.Count == 1 ? "" : $"[{place}].";
 
     private CostEvent EventOf(CostReport report, Attribution attribution) => new()
     {
-        EventId = report.EventId ?? Uuid7.New(time),
-        At = report.Timestamp ?? time.GetUtcNow(),
+        EventId = report.EventId ?? Uuid7.New(Time),
+        At = report.Timestamp ?? Time.GetUtcNow(),
         Attribution = attribution,
         ModuleId = report.ModuleId,
         Provider = report.Provider,
@@ -111,31 +168,40 @@ public sealed class ReportCosts(Transactions transactions, RecordCosts record, T
     private static decimal? TokensIn(TokenUsage? tokens) =>
         tokens is { } t && (t.Input ?? t.CacheRead ?? t.CacheWrite) is not null ? (t.Input ?? 0) + (t.CacheRead ?? 0) + (t.CacheWrite ?? 0) : null;
 
-    private void Check(CostReport report, string at, FieldErrors errors)
+    // The name of a field is made only where something is wrong with it: there are fourteen hundred of them in a hundred reports.
+    private void Check(IReadOnlyList<CostReport> reports, int place, FieldErrors errors)
     {
+        var report = reports[place];
         var isCorrection = report.Corrects is not null;
-        errors
-            .Add($"{at}timestamp", TimeProblem(report.Timestamp))
-            .Add($"{at}activity_id", TextRules.OptionalName(report.ActivityId))
-            .Add($"{at}session_id", TextRules.OptionalName(report.SessionId))
-            .Add($"{at}module_id", TextRules.OptionalName(report.ModuleId))
-            .Add($"{at}provider", TextRules.OptionalName(report.Provider))
-            .Add($"{at}node_id", TextRules.OptionalName(report.NodeId))
-            .Add($"{at}notes", report.Notes is { Length: > LongestNotes } notes ? $"At the most {LongestNotes} characters; {notes.Length} were given." : TextRules.OptionalLongText(report.Notes))
-            .Add($"{at}usage_units_in", AmountProblem(report.UsageUnitsIn, isCorrection))
-            .Add($"{at}usage_units_out", AmountProblem(report.UsageUnitsOut, isCorrection))
-            .Add($"{at}estimated_cost", AmountProblem(report.EstimatedCost, isCorrection))
-            .Add($"{at}billed_cost", AmountProblem(report.BilledCost, isCorrection))
-            .Add($"{at}currency", report.Currency is { } currency && !Money.IsCurrency(currency) ? $"Three upper-case letters (ISO 4217); '{currency}' was given." : null)
-            .Add($"{at}latency_ms", report.LatencyMs is < 0 ? "Not below zero." : null)
-            .Add($"{at}retries", report.Retries is < 0 ? "Not below zero." : null)
-            .Add($"{at}tokens", TokensProblem(report.Tokens));
+        Note("timestamp", TimeProblem(report.Timestamp));
+        Note("activity_id", TextRules.OptionalName(report.ActivityId));
+        Note("session_id", TextRules.OptionalName(report.SessionId));
+        Note("module_id", TextRules.OptionalName(report.ModuleId));
+        Note("provider", TextRules.OptionalName(report.Provider));
+        Note("node_id", TextRules.OptionalName(report.NodeId));
+        Note("notes", report.Notes is { Length: > LongestNotes } notes ? $"At the most {LongestNotes} characters; {notes.Length} were given." : TextRules.OptionalLongText(report.Notes));
+        Note("usage_units_in", AmountProblem(report.UsageUnitsIn, isCorrection));
+        Note("usage_units_out", AmountProblem(report.UsageUnitsOut, isCorrection));
+        Note("estimated_cost", AmountProblem(report.EstimatedCost, isCorrection));
+        Note("billed_cost", AmountProblem(report.BilledCost, isCorrection));
+        Note("currency", report.Currency is { } currency && !Money.IsCurrency(currency) ? $"Three upper-case letters (ISO 4217); '{currency}' was given." : null);
+        Note("latency_ms", report.LatencyMs is < 0 ? "Not below zero." : null);
+        Note("retries", report.Retries is < 0 ? "Not below zero." : null);
+        Note("tokens", TokensProblem(report.Tokens));
+
+        void Note(string field, string? problem)
+        {
+            if (problem is not null)
+            {
+                errors.Add(At(reports, place) + field, problem);
+            }
+        }
     }
 
     private string? TimeProblem(DateTimeOffset? at) =>
         at is not { } given ? null
         : given < Earliest ? $"Not before {Earliest:yyyy-MM-dd}."
-        : given > time.GetUtcNow() + MostAhead ? "It is more than a day ahead of this host's clock."
+        : given > Time.GetUtcNow() + MostAhead ? "It is more than a day ahead of this host's clock."
         : null;
 
     private static string? AmountProblem(decimal? amount, bool mayBeNegative) =>
@@ -146,5 +212,12 @@ public sealed class ReportCosts(Transactions transactions, RecordCosts record, T
         : null;
 
     private static string? TokensProblem(TokenUsage? tokens) =>
-        tokens is { } t && new[] { t.Input, t.Output, t.CacheRead, t.CacheWrite, t.Reasoning }.Any(n => n < 0) ? "None of them below zero." : null;
+        tokens is { Input: < 0 } or { Output: < 0 } or { CacheRead: < 0 } or { CacheWrite: < 0 } or { Reasoning: < 0 } ? "None of them below zero." : null;
+
+    /// <summary>One reporter's costs, attributed.</summary>
+    /// <param name="Events">What is recorded; none if it is refused.</param>
+    /// <param name="Refusal">Why it is refused.</param>
+    /// <param name="Caller">Who reports.</param>
+    /// <param name="CorrelationId">The trace of the request.</param>
+    public sealed record Posting(List<CostEvent> Events, DomainException? Refusal, Caller Caller, Guid? CorrelationId);
 }

@@ -1,7 +1,8 @@
+using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Problems;
-using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Queries;
+using Npgsql;
 
 namespace ControlCenter.Runtime.Costs;
 
@@ -13,20 +14,20 @@ internal sealed class ReportedScopes
     private readonly Dictionary<Guid, string?> _projects = [];
     private readonly Dictionary<Guid, (string? Host, string? Surface)> _agents = [];
     private readonly Dictionary<Guid, bool> _corrected = [];
-    private readonly UnitOfWork _unit;
+    private readonly Caller _caller;
 
-    private ReportedScopes(UnitOfWork unit) => _unit = unit;
+    private ReportedScopes(Caller caller) => _caller = caller;
 
-    /// <summary>Looks them up, in one round trip.</summary>
-    public static async Task<ReportedScopes> FindAsync(UnitOfWork unit, IReadOnlyList<CostReport> reports, CancellationToken cancellationToken)
+    /// <summary>Looks them up, in one round trip; in none where nothing is named.</summary>
+    public static async Task<ReportedScopes> FindAsync(NpgsqlDataSource database, Caller caller, IReadOnlyList<CostReport> reports, CancellationToken cancellationToken)
     {
-        var found = new ReportedScopes(unit);
-        if (unit.Caller.OnlyFor is null && reports.All(r => (r.TaskId ?? r.TicketId ?? r.AgentRuntimeId ?? r.Corrects) is null))
+        var found = new ReportedScopes(caller);
+        if (caller.OnlyFor is null && reports.All(r => (r.TaskId ?? r.TicketId ?? r.AgentRuntimeId ?? r.Corrects) is null))
         {
             return found;
         }
 
-        await using var command = unit.Command(
+        await using var command = database.CreateCommand(
             """
             select t.id, t.ticket_id, k.project,
                    exists (select from leases l where l.task_id = t.id and l.agent_id = @caller),
@@ -36,12 +37,12 @@ internal sealed class ReportedScopes
             select id, project from tickets where id = any(@tickets);
             select id, host, surface from agents where id = any(@agents);
             select i.event_id, e.corrects is not null from cost_event_ids i join cost_events e on e.at = i.at and e.event_id = i.event_id where i.event_id = any(@corrected)
-            """,
-            ("caller", unit.Caller.OnlyFor ?? Guid.Empty),
-            ("tasks", Ids(reports, r => r.TaskId)),
-            ("tickets", Ids(reports, r => r.TicketId)),
-            ("agents", (Guid[])[.. Ids(reports, r => r.AgentRuntimeId), .. unit.Caller.OnlyFor is { } self ? new[] { self } : []]),
-            ("corrected", Ids(reports, r => r.Corrects)));
+            """);
+        command.Parameters.AddWithValue("caller", caller.OnlyFor ?? Guid.Empty);
+        command.Parameters.AddWithValue("tasks", Ids(reports, r => r.TaskId));
+        command.Parameters.AddWithValue("tickets", Ids(reports, r => r.TicketId));
+        command.Parameters.AddWithValue("agents", (Guid[])[.. Ids(reports, r => r.AgentRuntimeId), .. caller.OnlyFor is { } self ? new[] { self } : []]);
+        command.Parameters.AddWithValue("corrected", Ids(reports, r => r.Corrects));
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -79,10 +80,10 @@ internal sealed class ReportedScopes
             throw new ValidationException($"{at}corrects", $"'{corrected}' is no recorded cost, or a correction itself: correct what was first recorded.");
         }
 
-        var self = _unit.Caller.OnlyFor;
+        var self = _caller.OnlyFor;
         if (report.AgentRuntimeId is { } named)
         {
-            _unit.Caller.RequireSelfOrAny(named);
+            _caller.RequireSelfOrAny(named);
         }
 
         var agent = report.AgentRuntimeId ?? self;
@@ -100,7 +101,7 @@ internal sealed class ReportedScopes
         var ticket = known?.Ticket ?? report.TicketId;
         var project = known is { } held ? held.Project : ticket is { } t ? _projects.GetValueOrDefault(t) : null;
         var (host, surface) = agent is { } a ? _agents.GetValueOrDefault(a) : default;
-        return new Attribution(_unit.Caller.ActorId, agent, report.SessionId, report.ActivityId, task, ticket, project, surface, report.NodeId ?? host);
+        return new Attribution(_caller.ActorId, agent, report.SessionId, report.ActivityId, task, ticket, project, surface, report.NodeId ?? host);
     }
 
     // With several, none: to guess would lay the cost to the wrong task.
@@ -115,12 +116,12 @@ internal sealed class ReportedScopes
     {
         if (report.TaskId is { } named && task is not { HeldByCaller: true })
         {
-            throw new ForbiddenException($"{at}task_id: '{_unit.Caller.Name}' has never held task {named}, so it cannot have it charged.");
+            throw new ForbiddenException($"{at}task_id: '{_caller.Name}' has never held task {named}, so it cannot have it charged.");
         }
 
         if (report.TicketId is { } ticket && task?.Ticket != ticket)
         {
-            throw new ForbiddenException($"{at}ticket_id: '{_unit.Caller.Name}' can charge a ticket only through a task of it that it has held. Give the task_id.");
+            throw new ForbiddenException($"{at}ticket_id: '{_caller.Name}' can charge a ticket only through a task of it that it has held. Give the task_id.");
         }
     }
 

@@ -67,8 +67,22 @@ public sealed class RollupQueries(NpgsqlDataSource database, RollUpCosts rollups
     /// <summary>A page of them.</summary>
     public async Task<RollupPage> ListAsync(RollupRequest request, CancellationToken cancellationToken)
     {
+        request = request with { To = request.To ?? time.GetUtcNow().AddTicks(1) };
+        var (page, isBehind) = await ReadAsync(request, cancellationToken);
+        if (!isBehind)
+        {
+            return page;
+        }
+
         var complete = await rollups.CatchUpAsync(Patience, cancellationToken);
-        var to = request.To ?? time.GetUtcNow().AddTicks(1);
+        (page, _) = await ReadAsync(request, cancellationToken);
+        return page with { Complete = complete };
+    }
+
+    // Whether anything is still in line is asked in the same round trip: as a rule nothing is, and the page is the answer.
+    private async Task<(RollupPage Page, bool IsBehind)> ReadAsync(RollupRequest request, CancellationToken cancellationToken)
+    {
+        var to = request.To!.Value;
         var from = request.Grain.StartOf(request.From ?? to - DefaultSpan);
         if (to <= from)
         {
@@ -92,29 +106,39 @@ public sealed class RollupQueries(NpgsqlDataSource database, RollUpCosts rollups
         command.CommandText = string.Create(
             CultureInfo.InvariantCulture,
             $"""
-            select period, key, usage_units_in, usage_units_out, requests, failures, retries, p95_latency_ms, unknown_cost_events, currencies, estimated_costs, billed_costs, costs
+            {RollUpCosts.IsBehindStatement};
+            select period, key, trim_scale(usage_units_in), trim_scale(usage_units_out), requests, failures, retries, p95_latency_ms, unknown_cost_events, cardinality(currencies),
+                   currencies[1], trim_scale(estimated_costs[1]), trim_scale(billed_costs[1]), trim_scale(costs[1]),
+                   case when cardinality(currencies) > 1 then currencies end, case when cardinality(currencies) > 1 then estimated_costs end,
+                   case when cardinality(currencies) > 1 then billed_costs end, case when cardinality(currencies) > 1 then costs end
             from cost_rollups where {where.Where} order by period, key limit {request.Limit + 1}
             """);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var items = new List<RollupItem>();
+        await reader.ReadAsync(cancellationToken);
+        var isBehind = reader.GetBoolean(0);
+        await reader.NextResultAsync(cancellationToken);
+        var items = new List<RollupItem>(request.Limit + 1);
         while (await reader.ReadAsync(cancellationToken))
         {
             items.Add(Read(reader));
         }
 
-        return items.Count <= request.Limit
-            ? new RollupPage(items, null, complete)
-            : new RollupPage(items[..request.Limit], CursorOf(items[request.Limit - 1]), complete);
+        return (
+            items.Count <= request.Limit ? new RollupPage(items, null, Complete: true) : new RollupPage(items[..request.Limit], CursorOf(items[request.Limit - 1]), Complete: true),
+            isBehind);
     }
 
+    // As a rule there is one currency, which is read as plain columns: four arrays a row are most of the work of a page.
     private static RollupItem Read(NpgsqlDataReader reader)
     {
-        var costs = RollupRows.ReadCosts(reader, 9);
-        var only = costs.Length == 1 ? costs[0] : (CostSum?)null;
+        var only = reader.GetInt32(9) == 1 ? new CurrencyCosts(reader.GetString(10), reader.ValueOrNull<decimal>(11), reader.ValueOrNull<decimal>(12), reader.GetDecimal(13)) : null;
+        IReadOnlyList<CurrencyCosts> costs = only is not null ? [only]
+            : reader.IsDBNull(14) ? []
+            : Array.ConvertAll(RollupRows.ReadCosts(reader, 14), c => new CurrencyCosts(c.Currency, Plain(c.Estimated), Plain(c.Billed), Money.Plain(c.Cost)));
         return new RollupItem(
-            reader.GetString(1) is { Length: > 0 } key ? key : Unattributed, reader.GetFieldValue<DateTimeOffset>(0), Plain(only?.Estimated), Plain(only?.Billed),
-            Plain(reader.ValueOrNull<decimal>(2)), Plain(reader.ValueOrNull<decimal>(3)), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.ValueOrNull<int>(7), reader.GetInt64(8),
-            only?.Currency, Plain(only?.Cost), Array.ConvertAll(costs, c => new CurrencyCosts(c.Currency, Plain(c.Estimated), Plain(c.Billed), Money.Plain(c.Cost))));
+            reader.GetString(1) is { Length: > 0 } key ? key : Unattributed, reader.GetFieldValue<DateTimeOffset>(0), only?.EstimatedCost, only?.BilledCost,
+            reader.ValueOrNull<decimal>(2), reader.ValueOrNull<decimal>(3), reader.GetInt64(4), reader.GetInt64(5), reader.GetInt64(6), reader.ValueOrNull<int>(7), reader.GetInt64(8),
+            only?.Currency, only?.Cost, costs);
     }
 
     private static decimal? Plain(decimal? amount) => amount is { } known ? Money.Plain(known) : null;

@@ -60,6 +60,30 @@ public sealed class EventReader(NpgsqlDataSource database)
     public Task<List<EventRecord>> ReadBeforeAsync(long before, EventFilter filter, int limit, CancellationToken cancellationToken) =>
         ReadAsync("seq > @from and seq < @to", "seq desc", 0, before, filter, limit, cancellationToken);
 
+    /// <summary>The newest <paramref name="limit"/> events of some kinds within a time, newest first.</summary>
+    /// <remarks>Each kind by its own range of the index: how much else happened in that time makes no difference.</remarks>
+    public async Task<List<EventRecord>> ReadOfKindsAsync(IReadOnlyList<string> kinds, DateTimeOffset from, DateTimeOffset to, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            select e.* from unnest(@kinds) k (kind),
+            lateral (select {Columns} from events where kind = k.kind and at >= @from and at < @to order by seq desc limit @limit) e
+            order by seq desc limit @limit
+            """);
+        command.Parameters.Add(new NpgsqlParameter<string[]>("kinds", [.. kinds]));
+        command.Parameters.Add(new NpgsqlParameter<DateTime>("from", from.UtcDateTime));
+        command.Parameters.Add(new NpgsqlParameter<DateTime>("to", to.UtcDateTime));
+        command.Parameters.Add(new NpgsqlParameter<int>("limit", limit));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var records = new List<EventRecord>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            records.Add(ReadRecord(reader));
+        }
+
+        return records;
+    }
+
     /// <summary>
     /// Null if everything after <paramref name="position"/> is there. Ask after reading what comes after it, since retention may
     /// remove some of that meanwhile.

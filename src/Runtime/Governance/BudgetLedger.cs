@@ -8,6 +8,9 @@ namespace ControlCenter.Runtime.Governance;
 /// <summary>The counters of budgets: kept in the transaction in which a cost is recorded, and never summed anew.</summary>
 public sealed class BudgetLedger(BudgetBreaches breaches)
 {
+    /// <summary>Whether there is any budget to charge: a recorder asks it in its own round trip and saves one where there is none.</summary>
+    internal const string AnyStatement = "select exists (select from budgets where deleted_at is null)";
+
     /// <summary>
     /// Adds costs that have just been recorded to every budget in scope, each in the period in which it arose, and tells of a
     /// limit that is reached in the period that is now.

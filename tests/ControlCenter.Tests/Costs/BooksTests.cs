@@ -37,6 +37,46 @@ public sealed class BooksTests(HostFixture fixture) : BusTests(fixture)
     }
 
     [Fact]
+    public async Task A_preview_says_what_an_import_would_do_and_does_nothing()
+    {
+        await Founder.PostAsync("cost-events", new object[] { Cost("looked-at", "big", 10m), Cost("looked-at", "loose", 1m) }, Stop);
+        var invoice = new { provider = "looked-at", number = "P-1", period_from = "2026-05-01", period_to = "2026-06-01", currency = "USD", csv = "module_id,amount\nbig,8\nsmall,2" };
+        var preview = (await Founder.PostAsync("costs/invoices/preview", invoice, Stop)).Body!;
+        (preview["problems"]!.AsArray().Count, preview["billed"]!.ToString(), preview["metered"]!.ToString(), preview["difference"]!.ToString()).ShouldBe((0, "10", "11", "-1"));
+        preview["modules"]!.AsArray().Select(m => $"{m!["module_id"]}: {m["billed"]} {m["metered"]} {m["difference"]} {m["error_percent"]}")
+            .ShouldBe(["big: 8 10 -2 25", "small: 2  2 ", ": 0 1 -1 "]);
+        (await Host.SqlAsync<long>("select count(*) from invoices where provider = 'looked-at'", Stop)).ShouldBe(0);
+
+        var wrong = invoice with { csv = "module_id,amount\nbig,eight\nsmall,2\nonly" };
+        (await Founder.PostAsync("costs/invoices/preview", wrong, Stop)).Body!["problems"]!.AsArray().Select(p => p!.ToString())
+            .ShouldBe(["Row 2: 'eight' is not a number for amount (1234.56).", "Row 4 has 1 fields, and the heading 2."]);
+        (await Founder.PostAsync("costs/invoices", wrong, Stop)).Body!["errors"]!["csv"]!.AsArray().Count.ShouldBe(2);
+
+        var imported = (await Founder.PostAsync("costs/invoices", invoice, Stop)).Body!;
+        (await Founder.PostAsync("costs/invoices/preview", invoice, Stop)).Body!["problems"]!.AsArray().ShouldHaveSingleItem()!.ToString().ShouldContain("imported before");
+        var detail = (await Founder.GetAsync($"costs/invoices/{imported["invoice_id"]}", Stop)).Body!;
+        detail["modules"]!.ToJsonString().ShouldBe(preview["modules"]!.ToJsonString());
+        detail["invoice"]!.ToJsonString().ShouldBe(imported.ToJsonString());
+        (detail["line_count"]!.ToString(), detail["imported_by"]!.ToString()).ShouldBe(("2", "founder"));
+        (await Founder.GetAsync($"costs/invoices/{Guid.CreateVersion7()}", Stop)).Code.ShouldBe("not_found");
+    }
+
+    [Fact]
+    public async Task Only_who_may_manage_costs_may_import_look_ahead_or_set_a_rate()
+    {
+        var agent = await AgentAsync();
+        foreach (var (path, body) in new (string, object)[]
+        {
+            ("costs/invoices", new { provider = "p", number = "1", period_from = "2026-05-01", period_to = "2026-06-01", currency = "USD", csv = "amount\n1" }),
+            ("costs/invoices/preview", new { provider = "p", number = "1", period_from = "2026-05-01", period_to = "2026-06-01", currency = "USD", csv = "amount\n1" }),
+            ("costs/currency-rates", new { currency = "CHF", quote = "USD", effective_on = "2026-05-01", rate = 1.1m, source = "s" }),
+        })
+        {
+            (await agent.Bus.PostAsync(path, body, Stop)).Status.ShouldBe(HttpStatusCode.Forbidden, path);
+        }
+    }
+
+    [Fact]
     public async Task A_rate_holds_from_its_day_on_and_is_never_rewritten()
     {
         (await RateAsync("2026-01-01", 1.1m)).Status.ShouldBe(HttpStatusCode.Created);

@@ -46,7 +46,7 @@ public sealed partial class ArrowsTests
         ["budgets"] = "Governance", ["budget_changes"] = "Governance", ["budget_periods"] = "Governance", ["budget_spending"] = "Governance",
         ["budget_overrides"] = "Governance", ["budget_reservations"] = "Governance", ["budget_breaches"] = "Governance", ["budget_breach_tasks"] = "Governance",
         ["spend_breaker_policies"] = "Governance", ["spend_breaker_minutes"] = "Governance", ["spend_breakers"] = "Governance",
-        ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
+        ["deployments"] = "Hosting", ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models",
     };
 

@@ -23,6 +23,27 @@ public sealed class InvoiceLinesTests
         Should.Throw<ValidationException>(() => InvoiceLines.Parse(csv)).Message.ShouldContain(problem);
 
     [Fact]
+    public void All_that_is_wrong_is_said_at_once_up_to_what_one_corrects_in_one_go()
+    {
+        var reading = InvoiceLines.Read("amount,module_id\n1,m\nx,m\n2\n,m\n3,n");
+        reading.Problems.ShouldBe(["Row 3: 'x' is not a number for amount (1234.56).", "Row 4 has 1 fields, and the heading 2.", "Row 5 has no amount."]);
+        reading.Lines.Select(l => l.Amount).ShouldBe([1m, 3m]);
+        InvoiceLines.Read("amount\n" + string.Concat(Enumerable.Repeat("x\n", 50))).Problems.Count.ShouldBe(InvoiceLines.MostProblems);
+        InvoiceLines.Read("amount,amount\n1,2").Problems.ShouldBe(["The column 'amount' stands twice."]);
+    }
+
+    [Fact]
+    public void A_module_is_set_against_itself_and_what_is_billed_without_one_against_what_no_line_names()
+    {
+        var found = InvoiceReconciliation.Of(
+            [new("a", null, null, 3m), new("a", null, null, 1m), new(null, "Support", null, 5m), new("new", null, null, 2m)],
+            new Dictionary<string, decimal> { ["a"] = 5m, [""] = 1m, ["other"] = 2m });
+        found.Modules.ShouldBe([new("a", 4m, 5m, -1m), new("new", 2m, null, 2m), new(null, 5m, 3m, 2m)]);
+        (found.Billed, found.Metered, found.Difference, found.ErrorPercent).ShouldBe((11m, 8m, 3m, -27.27m));
+        InvoiceReconciliation.Of([new(null, null, null, 5m)], new Dictionary<string, decimal>()).ErrorPercent.ShouldBeNull();
+    }
+
+    [Fact]
     public void What_a_spreadsheet_would_run_is_written_as_text() =>
         CsvTable.Row("=1+1", "-2.5", "-cmd", "a,b", null, "\"").ShouldBe("'=1+1,-2.5,'-cmd,\"a,b\",,\"\"\"\"\r\n");
 }

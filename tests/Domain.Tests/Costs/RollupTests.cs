@@ -56,6 +56,9 @@ public sealed class RollupTests
             merged.Add(key, tally, RollupGrain.Month);
         }
 
+        hours.AddLongerGrains();
+        hours.All.Where(t => t.Key.Grain == RollupGrain.Month).Select(t => (t.Key, t.Value.Requests, t.Value.Latencies.Percentile(0.95)))
+            .ShouldBe(direct.All.Select(t => (t.Key, t.Value.Requests, t.Value.Latencies.Percentile(0.95))), ignoreOrder: true);
         merged.All.Count.ShouldBe(direct.All.Count);
         foreach (var (key, tally) in direct.All)
         {

@@ -24,4 +24,13 @@ internal static class CostWords
 
     /// <summary>A count.</summary>
     public static string Count(long count) => count.ToString("#,0", CultureInfo.InvariantCulture);
+
+    /// <summary>How far a metering was off.</summary>
+    public static string Error(decimal? percent) => percent is not { } known ? "–" : known.ToString("+0.##;-0.##;0", CultureInfo.InvariantCulture) + " %";
+
+    /// <summary>A day.</summary>
+    public static string Day(DateOnly day) => day.ToString("d MMM yyyy", CultureInfo.InvariantCulture);
+
+    /// <summary>From a day to the day before another, as invoices say it.</summary>
+    public static string Days(DateOnly from, DateOnly to) => $"{Day(from)} – {Day(to.AddDays(-1))}";
 }

@@ -27,7 +27,7 @@ public sealed partial class CostsPage
     ];
 
     private Shown? _shown;
-    private bool _willRead;
+    private Task _next = Task.CompletedTask;
 
     [SupplyParameterFromQuery]
     private string? Range { get; set; }
@@ -46,20 +46,19 @@ public sealed partial class CostsPage
     protected override TimeSpan? LookEvery => TimeSpan.FromSeconds(30);
 
     /// <inheritdoc />
-    protected override bool Concerns(FeedEvent happened) => happened.Record.Kind.StartsWith("cost.", StringComparison.Ordinal);
+    protected override bool Concerns(FeedEvent happened) =>
+        happened.Record.Kind.StartsWith("cost.", StringComparison.Ordinal) || TrendMarks.Kinds.Contains(happened.Record.Kind);
 
     /// <inheritdoc />
-    protected override async Task HearAsync(IReadOnlyList<FeedEvent> events)
+    /// <remarks>Not waited for: the rest of the window hears of what happens meanwhile.</remarks>
+    protected override Task HearAsync(IReadOnlyList<FeedEvent> events)
     {
-        if (_willRead)
+        if (_next.IsCompleted)
         {
-            return;
+            _next = ShowSoonAsync();
         }
 
-        _willRead = true;
-        await Task.Delay(Pace, Time, Closed);
-        _willRead = false;
-        await RefreshAsync();
+        return Task.CompletedTask;
     }
 
     /// <inheritdoc />
@@ -72,9 +71,31 @@ public sealed partial class CostsPage
         var series = rows.Where(r => r.Cost > 0).Take(MostSeries).ToList();
         var ofKeys = await Readings.TrendAsync(span, Dimension, series.ConvertAll(r => r.Key), Closed);
         var ofAll = await Readings.TrendAsync(span, Dimension, null, Closed);
+        var chart = TrendChart.Of(span, series.ConvertAll(r => r.Key), ofKeys, ofAll);
+        var marks = await Log.ReadOfKindsAsync(TrendMarks.Kinds, span.Grain.StartOf(span.From), to, TrendMarks.Most, Closed);
         _shown = new Shown(
-            span, await Readings.TotalsAsync(span, Closed), rows, TrendChart.Of(span, series.ConvertAll(r => r.Key), ofKeys, ofAll), series.ConvertAll(r => r.Name),
+            span, await Readings.TotalsAsync(span, Closed), rows, chart, TrendMarks.Place(span, chart.Bars.Count, marks.Select(TrendMarks.Of)), series.ConvertAll(r => r.Name),
             await Readings.BurnRatesAsync(span.Currency, MostBurning, Closed));
+    }
+
+    private async Task ShowSoonAsync()
+    {
+        try
+        {
+            await Task.Delay(Pace, Time, Closed);
+            await RefreshAsync();
+            StateHasChanged();
+        }
+        catch (OperationCanceledException) when (Closed.IsCancellationRequested)
+        {
+            // The page was left.
+        }
+#pragma warning disable CA1031 // The database may be away for a moment: the next event or look tries again, and the layout says how old the page is.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            Feed.TellFault(fault);
+        }
     }
 
     private string AddressWith(string name, string? value) => Navigation.GetUriWithQueryParameter(name, value);
@@ -88,5 +109,5 @@ public sealed partial class CostsPage
 
     private sealed record CostRange(string Word, TimeSpan Length, RollupGrain Grain, TimeSpan Step);
 
-    private sealed record Shown(CostSpan Span, CostTotals Totals, IReadOnlyList<CostShare> Rows, TrendChart Chart, IReadOnlyList<string> Names, IReadOnlyList<BurnRate> Burn);
+    private sealed record Shown(CostSpan Span, CostTotals Totals, IReadOnlyList<CostShare> Rows, TrendChart Chart, IReadOnlyList<TrendMarkGroup> Marks, IReadOnlyList<string> Names, IReadOnlyList<BurnRate> Burn);
 }
