@@ -58,7 +58,7 @@ public sealed class McpInspectorTests : IAsyncLifetime
     {
         _called.Add(tool);
         var answer = await InspectAsync("tools/call", ["--tool-name", tool, .. arguments.SelectMany(a => new[] { "--tool-arg", a })]);
-        (answer["isError"]?.GetValue<bool>() ?? false).ShouldBeFalse(answer.ToJsonString());
+        (answer["isError"]?.GetValue<bool>() ?? false).ShouldBeFalse(tool + answer.ToJsonString());
         return answer["structuredContent"]!;
     }
 

@@ -77,6 +77,21 @@ public sealed class McpTests(HostFixture fixture) : BusTests(fixture)
     }
 
     [Fact]
+    public async Task Events_and_costs_are_told_by_tools_and_events_have_their_own_limit()
+    {
+        var agent = await AgentAsync("mcp-tells");
+        await using var client = await ConnectAsync(agent.Key);
+        (await CallAsync(client, "post_event", new() { ["kind"] = "mcp.told", ["data"] = new { n = 1 } })).GetProperty("accepted").GetInt32().ShouldBe(1);
+        (await CallAsync(client, "report_cost", new() { ["access_path"] = "api", ["estimated_cost"] = 0.5, ["currency"] = "USD" })).GetProperty("recorded").GetInt32().ShouldBe(1);
+        for (var posted = 1; posted < 50; posted++)
+        {
+            await CallAsync(client, "post_event", new() { ["kind"] = "mcp.told" });
+        }
+
+        (await RefusedAsync(client, "post_event", new() { ["kind"] = "mcp.told" })).ShouldBe("rate_limited");
+    }
+
+    [Fact]
     public async Task A_tool_that_a_role_may_not_use_is_not_there()
     {
         var observer = await Founder.PostAsync("actors", new { name = $"mcp-observer-{Guid.NewGuid():N}", role = "read_only_observer" }, Stop);
