@@ -1,5 +1,4 @@
 using System.ClientModel;
-using System.Diagnostics;
 using Anthropic;
 using Anthropic.Models.Messages;
 using ControlCenter.TestSupport;
@@ -12,8 +11,6 @@ namespace ControlCenter.E2E;
 /// <summary>The published clients of models, unchanged but for their address and key, hold a conversation with a tool in it through the gateway.</summary>
 public sealed class ModelClientsTests : IAsyncLifetime
 {
-    private static readonly string Clients = Path.Combine(Checkout.Root, "e2e", "model-clients");
-
     private readonly string _home = Directory.CreateTempSubdirectory("cc-clients-").FullName;
     private RunningHost _host = null!;
     private StandInProvider _provider = null!;
@@ -154,34 +151,6 @@ public sealed class ModelClientsTests : IAsyncLifetime
             """, Stop)).ShouldBe(answered);
     }
 
-    private async Task<string> RunAsync(string command, string[] arguments, Dictionary<string, string> environment)
-    {
-        var path = Path.Combine(Clients, "node_modules", ".bin", command);
-        File.Exists(path).ShouldBeTrue($"Its packages are not there: run npm ci in {Clients}, as ./test does.");
-        var info = new ProcessStartInfo(path, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
-        foreach (var name in info.Environment.Keys.Where(n => n.StartsWith("ANTHROPIC", StringComparison.Ordinal) || n.StartsWith("OPENAI", StringComparison.Ordinal) || n.StartsWith("CLAUDE", StringComparison.Ordinal)).ToList())
-        {
-            info.Environment.Remove(name);
-        }
-
-        info.Environment["HOME"] = _home;
-        foreach (var (name, value) in environment)
-        {
-            info.Environment[name] = value;
-        }
-
-        using var process = Process.Start(info)!;
-        process.StandardInput.Close();
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Stop);
-        patience.CancelAfter(TimeSpan.FromMinutes(2));
-        var errors = process.StandardError.ReadToEndAsync(patience.Token);
-        try
-        {
-            return await process.StandardOutput.ReadToEndAsync(patience.Token) + await errors;
-        }
-        finally
-        {
-            process.Kill(entireProcessTree: true);
-        }
-    }
+    private Task<string> RunAsync(string command, string[] arguments, Dictionary<string, string> environment) =>
+        NodeProgram.RunAsync("model-clients", command, arguments, _home, environment, Stop);
 }

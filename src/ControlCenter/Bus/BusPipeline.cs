@@ -6,6 +6,7 @@ using ControlCenter.Escalations;
 using ControlCenter.Events;
 using ControlCenter.Governance;
 using ControlCenter.Health;
+using ControlCenter.Mcp;
 using ControlCenter.Models;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Commands;
@@ -24,6 +25,9 @@ internal static class BusPipeline
         services.AddSingleton<RateLimiting>();
         services.AddService<TellOfViolations>();
         services.AddSingleton<StreamRegistry>();
+        services.AddSingleton<Refusals>();
+        services.AddSingleton<WaitForDecision>();
+        services.AddSingleton<CallTool>();
         services.AddSingleton<GatewayGuard>();
         services.AddSingleton<MetricsPage>();
         services.AddHostedService(provider => provider.GetRequiredService<MetricsPage>());
@@ -65,6 +69,8 @@ internal static class BusPipeline
         routes.MapBreakers();
         routes.MapActors();
         routes.MapModels();
+        routes.MapMcp(McpEndpoint.Path);
+        app.MapMcp(McpEndpoint.Path);
         app.MapGateway();
         app.MapHealth();
         app.MapSignIn();
@@ -76,11 +82,12 @@ internal static class BusPipeline
     private static bool IsForPeople(HttpContext http) =>
         !IsBus(http) && http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsBus(HttpContext http) => http.Request.Path.StartsWithSegments(BasePath, StringComparison.Ordinal);
+    private static bool IsBus(HttpContext http) =>
+        http.Request.Path.StartsWithSegments(BasePath, StringComparison.Ordinal) || http.Request.Path.StartsWithSegments(McpEndpoint.Path, StringComparison.Ordinal);
 }
 
 /// <summary>Counts what was refused on the bus, and has it audited.</summary>
-internal sealed class CountRefusals(RequestDelegate next, RefusedAttempts refused)
+internal sealed class CountRefusals(RequestDelegate next, Refusals refusals)
 {
     public async Task InvokeAsync(HttpContext http)
     {
@@ -88,15 +95,9 @@ internal sealed class CountRefusals(RequestDelegate next, RefusedAttempts refuse
         {
             await next(http);
         }
-        catch (DomainException problem) when (problem.Code == ProblemTypes.LeaseLost)
+        catch (DomainException problem)
         {
-            BusMetrics.LeasesLost.Add(1);
-            throw;
-        }
-        catch (DomainException problem) when (RefusedAttempts.IsOne(problem))
-        {
-            BusMetrics.Refused.Add(1);
-            await refused.RecordAsync(BusRoutes.CallerOf(http), $"{http.Request.Method} {http.Request.Path}", problem, http.RequestAborted);
+            await refusals.NoteAsync(http, $"{http.Request.Method} {http.Request.Path}", problem);
             throw;
         }
     }

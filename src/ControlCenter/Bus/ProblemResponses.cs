@@ -30,21 +30,10 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
             // The caller has gone; there is nobody to answer.
             http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
         }
-        catch (PostgresException fault) when (fault.SqlState.StartsWith("22", StringComparison.Ordinal))
+        catch (Exception fault) when (Known(fault) is { } problem)
         {
-            // Class 22, data exception: a value that PostgreSQL cannot hold and that no rule of ours has named before.
-            LogUnstorable(logger, http.Request.Path, fault.SqlState, fault);
-            await WriteAsync(http, new ValidationException("body", "It has a value that cannot be stored: a number out of range, or text that is not valid Unicode."));
-        }
-        catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.DiskFull)
-        {
-            LogDiskFull(logger, http.Request.Path, fault.MessageText);
-            await WriteAsync(http, new UnavailableException(ProblemTypes.DatabaseUnavailable, "The database's disk is full: nothing was changed, and nothing can be written until somebody makes room on it.", 5));
-        }
-        catch (Exception fault) when (IsDatabaseAway(fault))
-        {
-            LogDatabaseAway(logger, http.Request.Path, fault);
-            await WriteAsync(http, new UnavailableException(ProblemTypes.DatabaseUnavailable, "The database cannot be reached just now; nothing was changed unless a repeat with the same Idempotency-Key says so.", 2));
+            LogKnown(logger, http.Request.Path, problem.Message, fault.Message);
+            await WriteAsync(http, problem);
         }
 #pragma warning disable CA1031 // The last line before the wire: logged with its trace, and answered without a stack trace.
         catch (Exception fault)
@@ -101,6 +90,19 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
         await JsonSerializer.SerializeAsync(http.Response.Body, document, WireJson.Options, http.RequestAborted);
     }
 
+    /// <summary>What a fault of the database means for its caller; null where it is one of ours.</summary>
+    public static DomainException? Known(Exception fault) => fault switch
+    {
+        // Class 22, data exception: a value that PostgreSQL cannot hold and that no rule of ours has named before.
+        PostgresException { SqlState: ['2', '2', ..] } =>
+            new ValidationException("body", "It has a value that cannot be stored: a number out of range, or text that is not valid Unicode."),
+        PostgresException { SqlState: PostgresErrorCodes.DiskFull } => new UnavailableException(
+            ProblemTypes.DatabaseUnavailable, "The database's disk is full: nothing was changed, and nothing can be written until somebody makes room on it.", 5),
+        _ when IsDatabaseAway(fault) => new UnavailableException(
+            ProblemTypes.DatabaseUnavailable, "The database cannot be reached just now; nothing was changed unless a repeat with the same Idempotency-Key says so.", 2),
+        _ => null,
+    };
+
     /// <summary>Whether a fault means that the database is away for a moment.</summary>
     public static bool IsDatabaseAway(Exception fault) =>
         fault is NpgsqlException { IsTransient: true } or PostgresException { SqlState: "57P01" or "57P02" or "57P03" or "53300" }
@@ -109,14 +111,8 @@ internal sealed partial class ProblemResponses(RequestDelegate next, ILogger<Pro
     [LoggerMessage(EventId = 2001, Level = LogLevel.Error, Message = "{Method} {Path} failed")]
     private static partial void LogUnhandled(ILogger logger, string method, PathString path, Exception fault);
 
-    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "{Path}: the database cannot be reached")]
-    private static partial void LogDatabaseAway(ILogger logger, PathString path, Exception fault);
-
-    [LoggerMessage(EventId = 2004, Level = LogLevel.Error, Message = "{Path}: the database's disk is full: {Said}")]
-    private static partial void LogDiskFull(ILogger logger, PathString path, string said);
-
-    [LoggerMessage(EventId = 2003, Level = LogLevel.Information, Message = "{Path}: a value was refused by PostgreSQL with {SqlState}")]
-    private static partial void LogUnstorable(ILogger logger, PathString path, string sqlState, Exception fault);
+    [LoggerMessage(EventId = 2002, Level = LogLevel.Warning, Message = "{Path}: {Problem} The database said: {Said}")]
+    private static partial void LogKnown(ILogger logger, PathString path, string problem, string said);
 }
 
 /// <summary>A problem document (RFC 9457) with what bus-api.md adds.</summary>

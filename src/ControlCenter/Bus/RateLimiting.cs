@@ -203,6 +203,12 @@ internal static class RateLimitHeaders
 {
     public static void Write(HttpResponse response, RateLimits limits, RateDecision decision)
     {
+        if (response.HasStarted)
+        {
+            // A tool is called while its answer is already on the way; the request's own limit has been told.
+            return;
+        }
+
         var headers = response.Headers;
         headers["RateLimit-Limit"] = decision.Limit.ToString(CultureInfo.InvariantCulture);
         headers["RateLimit-Remaining"] = decision.Remaining.ToString(CultureInfo.InvariantCulture);

@@ -96,19 +96,25 @@ internal static class RequestBody
     public static IdempotentRequest? IdempotencyOf(HttpContext http, Guid actor, ReadOnlySpan<byte> body, int successStatus)
     {
         var header = http.Request.Headers[IdempotencyHeader];
-        if (header.Count == 0)
-        {
-            return null;
-        }
+        return header.Count == 0 ? null : IdempotencyOf(http, header.ToString(), actor, $"{http.Request.Method} {http.Request.Path}", body, successStatus);
+    }
 
-        var key = header.ToString();
+    /// <summary>The same for a key that was given elsewhere.</summary>
+    /// <param name="http">Whose credentials seal an answer with a secret in it.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="actor">Whose key it is.</param>
+    /// <param name="asked">What is asked; the same key for something else is a mistake.</param>
+    /// <param name="body">With what.</param>
+    /// <param name="successStatus">The HTTP status that goes with the result.</param>
+    public static IdempotentRequest IdempotencyOf(HttpContext http, string key, Guid actor, string asked, ReadOnlySpan<byte> body, int successStatus)
+    {
         if (key.Length is 0 or > LongestKey || key.AsSpan().ContainsAnyExceptInRange(' ', '~'))
         {
             throw new ValidationException(IdempotencyHeader, $"1 to {LongestKey} printable ASCII characters; {key.Length} were given.");
         }
 
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{http.Request.Method} {http.Request.Path}\n"));
+        hash.AppendData(Encoding.UTF8.GetBytes(asked + "\n"));
         hash.AppendData(body);
         var credentials = http.Request.Headers.Authorization.ToString();
         var sealingKey = new Lazy<byte[]>(() => HKDF.DeriveKey(
