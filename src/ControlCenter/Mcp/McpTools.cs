@@ -121,7 +121,7 @@ internal static class McpTools
         return new Outcome<ClaimAnswer>(
             outcome.Value is { } work
                 ? new ClaimAnswer(work.Task, work.Lease)
-                : new ClaimAnswer(null, null, await call.Service<BudgetQueries>().RefusalOfAsync(agent, call.Aborted)),
+                : new ClaimAnswer(null, null, await call.Service<WithheldWork>().ReasonAsync(agent, call.Request.Capabilities, call.Aborted)),
             null);
     }
 
