@@ -96,10 +96,13 @@ internal sealed class ModelLoad(Uri address, string key)
 {
     private static readonly string Body = $$"""{"model":"bench","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"{{new string('w', 2000)}}"}]}""";
 
+    // Callers begin one after another, over about the time that one answer takes: in step, each would wait for all the others.
+    private static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(200);
+
     public async Task<string> RunAsync(int streams, TimeSpan duration)
     {
         var startedAt = Stopwatch.GetTimestamp();
-        var lines = await Task.WhenAll(Enumerable.Range(0, streams).Select(_ => Task.Run(() => AskAsync(startedAt, duration))));
+        var lines = await Task.WhenAll(Enumerable.Range(0, streams).Select(i => Task.Run(() => AskAsync(startedAt, duration, Apart * i / streams))));
         var first = lines.SelectMany(l => l).Select(t => t.First).Order().ToArray();
         var whole = lines.SelectMany(l => l).Select(t => t.Whole).Order().ToArray();
         double At(double[] times, double share) => times[(int)(times.Length * share)];
@@ -108,8 +111,9 @@ internal sealed class ModelLoad(Uri address, string key)
             $"{whole.Length / Stopwatch.GetElapsedTime(startedAt).TotalSeconds:0.0} {At(first, 0.5):0.00} {At(first, 0.99):0.00} {At(whole, 0.5):0.00} {At(whole, 0.99):0.00}");
     }
 
-    private async Task<List<(double First, double Whole)>> AskAsync(long startedAt, TimeSpan duration)
+    private async Task<List<(double First, double Whole)>> AskAsync(long startedAt, TimeSpan duration, TimeSpan after)
     {
+        await Task.Delay(after);
         using var tcp = new TcpClient(address.Host, address.Port) { NoDelay = true };
         var stream = tcp.GetStream();
         var request = Encoding.ASCII.GetBytes($"POST /v1/messages HTTP/1.1\r\nHost: {address.Authority}\r\nx-api-key: {key}\r\nContent-Type: application/json\r\nContent-Length: {Body.Length}\r\n\r\n{Body}");

@@ -30,6 +30,8 @@ internal static class GroupedReservationsSql
             held numeric[] := '{}';
             held_before numeric[];
             limits numeric[] := '{}';
+            totals numeric[];
+            fits boolean;
             amounts numeric[];
             amount numeric;
             places integer[];
@@ -65,10 +67,30 @@ internal static class GroupedReservationsSql
                 limits := limits || budget_limit(budget.id);
             end loop;
 
-            if cardinality(ids) = 0 then
+            -- Where all that is wanted fits, or no budget is in scope, nobody has to be asked one after the other.
+            select coalesce(array_agg(coalesce(u.total, 0) order by b.place), '{}'),
+                coalesce(bool_and(coalesce(u.total, 0) = 0 or spent[b.place] + held[b.place] + u.total <= limits[b.place]), true)
+                    and coalesce(bool_and(coalesce(u.same, true)), true)
+            into totals, fits
+            from unnest(scopes, scope_ids, currency_of) with ordinality b (scope, scope_id, currency, place)
+            left join lateral (
+                select sum(c.wanted) as total, bool_and(c.currency = b.currency) as same
+                from unnest(line_calls, line_scopes, line_scope_ids) l (call, scope, scope_id)
+                join unnest(wanted, currencies) with ordinality c (wanted, currency, place) on c.place = l.call
+                where l.scope = b.scope and l.scope_id = b.scope_id) u on true;
+            if fits then
                 insert into budget_reservations (id, made_at, expires_at, attribution, module_id, provider, amount, currency, budget_ids, period_starts, amounts)
-                select c.id, now_is, now_is + lasts, c.who, c.module, c.provider, c.wanted, c.currency, '{}', '{}', '{}'
-                from unnest(new_ids, who, modules, providers, wanted, currencies) c (id, who, module, provider, wanted, currency);
+                select c.id, now_is, now_is + lasts, c.who, c.module, c.provider, c.wanted, c.currency,
+                    coalesce(m.budget_ids, '{}'), coalesce(m.starts, '{}'), array_fill(c.wanted, array[coalesce(m.count, 0)])
+                from unnest(new_ids, who, modules, providers, wanted, currencies) with ordinality c (id, who, module, provider, wanted, currency, place)
+                left join (
+                    select l.call, array_agg(b.id order by b.place) as budget_ids, array_agg(b.start order by b.place) as starts, count(*)::integer as count
+                    from unnest(line_calls, line_scopes, line_scope_ids) l (call, scope, scope_id)
+                    join unnest(ids, starts, scopes, scope_ids) with ordinality b (id, start, scope, scope_id, place) on b.scope = l.scope and b.scope_id = l.scope_id
+                    group by l.call) m on m.call = c.place;
+                update budget_periods p set reserved = p.reserved + u.total
+                from unnest(ids, starts, totals) u (id, start, total)
+                where p.budget_id = u.id and p.period_start = u.start and u.total <> 0;
                 return;
             end if;
 
