@@ -16,13 +16,13 @@ public sealed class AccessTests(Browser browser) : IClassFixture<Browser>
         var (page, complaints) = await browser.SignInAsync();
         await page.GotoAsync("/access");
         await page.ClickAsync("text=Let somebody in");
-        await page.FillAsync("dialog input >> nth=0", "The accountant");
-        await page.ClickAsync("dialog >> text=Observer");
-        await page.ClickAsync("dialog >> text=Make a key");
-        var key = await page.Locator("dialog .code").InnerTextAsync();
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "The accountant");
+        await page.ClickAsync("dialog[data-modal] >> text=Observer");
+        await page.ClickAsync("dialog[data-modal] >> text=Make a key");
+        var key = await page.Locator("dialog[data-modal] .code").InnerTextAsync();
         key.ShouldStartWith("cck_");
-        await Expect(page.Locator("dialog [data-copy]")).ToHaveAttributeAsync("data-copy", key);
-        await page.ClickAsync("dialog >> text=Done");
+        await Expect(page.Locator("dialog[data-modal] [data-copy]")).ToHaveAttributeAsync("data-copy", key);
+        await page.ClickAsync("dialog[data-modal] >> text=Done");
         await Expect(page.Locator("tr:has-text('The accountant')")).ToContainTextAsync("Active");
         (await page.ContentAsync()).ShouldNotContain(key);
 
@@ -47,7 +47,7 @@ public sealed class AccessTests(Browser browser) : IClassFixture<Browser>
         await Expect(observer.Locator("h1")).ToHaveTextAsync("Work");
 
         await page.ClickAsync("tr:has-text('The accountant') >> text=Revoke");
-        await page.ClickAsync("dialog >> text=Revoke access");
+        await page.ClickAsync("dialog[data-modal] >> text=Revoke access");
         await Expect(page.Locator("tr:has-text('The accountant')")).ToContainTextAsync("Revoked");
         await Expect(observer).ToHaveURLAsync(new Regex("/sign-in"));
         await observer.GotoAsync("/work");
@@ -129,14 +129,14 @@ public sealed class AccessTests(Browser browser) : IClassFixture<Browser>
             await CheckAsync(page, "access", width, scheme);
             await page.ClickAsync("text=Let somebody in");
             await CheckAsync(page, "access-let-in", width, scheme);
-            await page.FillAsync("dialog input >> nth=0", $"Somebody {width} {scheme}");
-            await page.ClickAsync("dialog >> text=Make a key");
-            await Expect(page.Locator("dialog .code")).ToBeVisibleAsync();
+            await page.FillAsync("dialog[data-modal] input >> nth=0", $"Somebody {width} {scheme}");
+            await page.ClickAsync("dialog[data-modal] >> text=Make a key");
+            await Expect(page.Locator("dialog[data-modal] .code")).ToBeVisibleAsync();
             await CheckAsync(page, "access-key", width, scheme);
-            await page.ClickAsync("dialog >> text=Done");
+            await page.ClickAsync("dialog[data-modal] >> text=Done");
             await page.ClickAsync("tr:has-text('Investor') >> text=Revoke");
             await CheckAsync(page, "access-revoke", width, scheme);
-            await page.ClickAsync("dialog >> text=Keep it");
+            await page.ClickAsync("dialog[data-modal] >> text=Keep it");
             await page.ClickAsync("tr:has-text('Investor') >> text=Rotate key");
             await CheckAsync(page, "access-rotate", width, scheme);
             await page.GotoAsync("/access/audit");
@@ -184,17 +184,17 @@ public sealed class OwnKeyTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator("tr:has-text('you')")).ToHaveCountAsync(1);
         await Expect(page.Locator("tr:has-text('you') >> text=Revoke")).ToHaveCountAsync(0);
         await page.ClickAsync("tr:has-text('you') >> text=Rotate key");
-        await page.ClickAsync("dialog >> text=Rotate key");
-        var key = await page.Locator("dialog .code").InnerTextAsync();
+        await page.ClickAsync("dialog[data-modal] >> text=Rotate key");
+        var key = await page.Locator("dialog[data-modal] .code").InnerTextAsync();
         await Expect(other).ToHaveURLAsync(new Regex("/sign-in"));
-        await Expect(page.Locator("dialog .code")).ToHaveTextAsync(key);
-        await page.ClickAsync("dialog >> text=Done");
+        await Expect(page.Locator("dialog[data-modal] .code")).ToHaveTextAsync(key);
+        await page.ClickAsync("dialog[data-modal] >> text=Done");
 
         // The page goes on, and what it does is done.
         await page.ClickAsync("text=Let somebody in");
-        await page.FillAsync("dialog input >> nth=0", "After the rotation");
-        await page.ClickAsync("dialog >> text=Make a key");
-        await page.ClickAsync("dialog >> text=Done");
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "After the rotation");
+        await page.ClickAsync("dialog[data-modal] >> text=Make a key");
+        await page.ClickAsync("dialog[data-modal] >> text=Done");
         await Expect(page.Locator("tr:has-text('After the rotation')")).ToHaveCountAsync(1);
 
         await page.ReloadAsync();

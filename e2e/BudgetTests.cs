@@ -20,12 +20,12 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await page.GetByLabel("Which project").FillAsync("live");
         await page.GetByLabel("Hard limit").FillAsync("10");
         await page.GetByLabel("Soft limit").FillAsync("12");
-        await page.ClickAsync("dialog >> text=Set budget");
-        await Expect(page.Locator("dialog [role=alert]")).ToHaveTextAsync("Soft limit: It warns before the hard limit of 10, so it cannot be above it; 12 was given.");
+        await page.ClickAsync("dialog[data-modal] >> text=Set budget");
+        await Expect(page.Locator("dialog[data-modal] [role=alert]")).ToHaveTextAsync("Soft limit: It warns before the hard limit of 10, so it cannot be above it; 12 was given.");
         await Expect(page.GetByLabel("Which project")).ToHaveValueAsync("live");
         await Expect(page.GetByLabel("Hard limit")).ToHaveValueAsync("10");
         await page.GetByLabel("Soft limit").FillAsync("5");
-        await page.ClickAsync("dialog >> text=Set budget");
+        await page.ClickAsync("dialog[data-modal] >> text=Set budget");
         await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(0);
         var row = page.Locator("li:has-text('Project live')");
         await Expect(row).ToContainTextAsync("Within limits");
@@ -53,9 +53,9 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator("h1")).ToHaveTextAsync("Project live");
         await Expect(page.Locator("li:has-text('It is worth it.') >> text=decision")).ToBeVisibleAsync();
         await page.ClickAsync("text=Take back");
-        await Expect(page.Locator("dialog p")).ToContainTextAsync("the limit is then 10.00 USD, of which 11.00 USD are spent");
+        await Expect(page.Locator("dialog[data-modal] p")).ToContainTextAsync("the limit is then 10.00 USD, of which 11.00 USD are spent");
         await page.GetByLabel("Why").FillAsync("Not worth it after all.");
-        await page.ClickAsync("dialog [type=submit]");
+        await page.ClickAsync("dialog[data-modal] [type=submit]");
         await Expect(page.Locator("li:has-text('It is worth it.')").First).ToContainTextAsync("taken back by founder");
         await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Used up");
         await Expect(page.Locator("text=Decide what happens")).ToBeVisibleAsync();
@@ -64,7 +64,7 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await page.GetByLabel("By how much").FillAsync("20");
         await page.GetByLabel("For how many hours").FillAsync("48");
         await page.GetByLabel("Why").FillAsync("Until the release.");
-        await page.ClickAsync("dialog [type=submit]");
+        await page.ClickAsync("dialog[data-modal] [type=submit]");
         await Expect(page.Locator(".page-head .badge")).Not.ToContainTextAsync("Used up");
         await Expect(page.Locator("li:has-text('Until the release.')").First).ToContainTextAsync("In force");
         await Expect(page.Locator("li:has-text('Until the release.')").First).ToContainTextAsync("1 day left");
@@ -72,12 +72,12 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await page.Keyboard.PressAsync("e");
         await page.GetByLabel("Hard limit").FillAsync("40");
         await page.GetByLabel("Soft limit").FillAsync("");
-        await page.ClickAsync("dialog >> text=Save");
+        await page.ClickAsync("dialog[data-modal] >> text=Save");
         await Expect(page.Locator("li:has-text('Changed to 40.00 USD from 10.00 USD; warns of nothing, before from 5.00 USD')")).ToHaveCountAsync(1);
         await Expect(page.Locator("li:has-text('was taken back: Not worth it after all.')")).ToHaveCountAsync(1);
 
         await page.ClickAsync("header >> text=Delete");
-        await page.ClickAsync("dialog [type=submit]");
+        await page.ClickAsync("dialog[data-modal] [type=submit]");
         await Expect(page.Locator("h1")).ToHaveTextAsync("Budgets");
         await Expect(row).ToHaveCountAsync(0);
         await page.GoBackAsync();
@@ -96,23 +96,23 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await page.GetByLabel("Which ticket").FillAsync("T-424242");
         await page.GetByLabel("Hard limit").FillAsync("0.0000000000001");
         await page.GetByLabel("Soft limit").FillAsync("1");
-        await page.ClickAsync("dialog >> text=Set budget");
-        var problem = page.Locator("dialog [role=alert]");
+        await page.ClickAsync("dialog[data-modal] >> text=Set budget");
+        var problem = page.Locator("dialog[data-modal] [role=alert]");
         await Expect(problem).ToContainTextAsync("Hard limit: At the most twelve digits after the point.");
         await Expect(problem).ToContainTextAsync("Soft limit:");
         await Expect(page.GetByLabel("Which ticket")).ToHaveValueAsync("T-424242");
         await page.GetByLabel("Hard limit").FillAsync("3");
-        await page.ClickAsync("dialog >> text=Set budget");
+        await page.ClickAsync("dialog[data-modal] >> text=Set budget");
         await Expect(problem).ToHaveTextAsync("There is no ticket 'T-424242'.");
         await page.GetByLabel("What it is for").SelectOptionAsync("Task");
         await page.GetByLabel("Which task").FillAsync("the first one");
-        await page.ClickAsync("dialog >> text=Set budget");
+        await page.ClickAsync("dialog[data-modal] >> text=Set budget");
         await Expect(problem).ToHaveTextAsync("Scope id: The id of a task; 'the first one' is none.");
         await Expect(page.GetByLabel("Hard limit")).ToHaveValueAsync("3");
 
         // What the browser itself sees is not sent, and stays as it was written.
         await page.GetByLabel("Which task").FillAsync("");
-        await page.ClickAsync("dialog >> text=Set budget");
+        await page.ClickAsync("dialog[data-modal] >> text=Set budget");
         await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(1);
         await page.Keyboard.PressAsync("Escape");
         await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(0);
@@ -132,11 +132,11 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await page.GetByLabel("Which project").FillAsync("runaway");
         await page.GetByLabel("Short window (min)").FillAsync("10");
         await page.GetByLabel("Long window (min)").FillAsync("5");
-        await page.ClickAsync("dialog [type=submit]");
-        await Expect(page.Locator("dialog [role=alert]")).ToHaveTextAsync("Long seconds: From 600 to 86400; 300 was given.");
+        await page.ClickAsync("dialog[data-modal] [type=submit]");
+        await Expect(page.Locator("dialog[data-modal] [role=alert]")).ToHaveTextAsync("Long seconds: From 600 to 86400; 300 was given.");
         await Expect(page.GetByLabel("Name")).ToHaveValueAsync("runaway-projects");
         await page.GetByLabel("Long window (min)").FillAsync("60");
-        await page.ClickAsync("dialog [type=submit]");
+        await page.ClickAsync("dialog[data-modal] [type=submit]");
         await Expect(page.Locator("li:has-text('runaway-projects')")).ToContainTextAsync("Project runaway: opens beyond 6.00 USD an hour, over 10 min and over 1 h");
 
         await SpendAsync(agent, task, 7);
@@ -148,10 +148,10 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
 
         await page.ClickAsync("[aria-label='Edit runaway-projects']");
         await page.GetByLabel("Allowed an hour").FillAsync("10");
-        await page.ClickAsync("dialog [type=submit]");
+        await page.ClickAsync("dialog[data-modal] [type=submit]");
         await Expect(page.Locator("li:has-text('runaway-projects')")).ToContainTextAsync("opens beyond 30.00 USD an hour");
         await page.ClickAsync("[aria-label='Delete runaway-projects']");
-        await page.ClickAsync("dialog [type=submit]");
+        await page.ClickAsync("dialog[data-modal] [type=submit]");
         await Expect(page.Locator("li:has-text('runaway-projects')")).ToHaveCountAsync(0);
         complaints.ShouldBeEmpty();
     }
@@ -190,7 +190,7 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
             await Expect(page.Locator("text=Decide what happens")).ToBeVisibleAsync();
             await CheckAsync(page, "budget", width, scheme);
             await page.ClickAsync("text=Take back");
-            await Expect(page.Locator("dialog p")).ToBeVisibleAsync();
+            await Expect(page.Locator("dialog[data-modal] p")).ToBeVisibleAsync();
             await CheckAsync(page, "budget-take-back", width, scheme);
             await page.Keyboard.PressAsync("Escape");
             await page.ClickAsync("text=Raise for a while");
@@ -198,8 +198,8 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
             await page.Keyboard.PressAsync("Escape");
             await page.ClickAsync("header >> text=Edit");
             await page.GetByLabel("Soft limit").FillAsync("9");
-            await page.ClickAsync("dialog >> text=Save");
-            await Expect(page.Locator("dialog [role=alert]")).ToBeVisibleAsync();
+            await page.ClickAsync("dialog[data-modal] >> text=Save");
+            await Expect(page.Locator("dialog[data-modal] [role=alert]")).ToBeVisibleAsync();
             await CheckAsync(page, "budget-edit", width, scheme);
             await page.GotoAsync($"/budgets/{within["budget_id"]}");
             await Expect(page.Locator("text=It was never raised.")).ToBeVisibleAsync();

@@ -112,19 +112,19 @@ public sealed class CostsTests(Browser browser) : IClassFixture<Browser>
         var (page, complaints) = await browser.SignInAsync();
         await page.GotoAsync("/costs/invoices");
         await page.ClickAsync("header >> text=Import an invoice");
-        await page.FillAsync("dialog input >> nth=0", "billed");
-        await page.FillAsync("dialog input >> nth=1", "B-1");
-        await page.FillAsync("dialog input[type=date] >> nth=0", day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
-        await page.FillAsync("dialog input[type=date] >> nth=1", day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "billed");
+        await page.FillAsync("dialog[data-modal] input >> nth=1", "B-1");
+        await page.FillAsync("dialog[data-modal] input[type=date] >> nth=0", day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        await page.FillAsync("dialog[data-modal] input[type=date] >> nth=1", day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
         await ChooseAsync(page, "module_id,amount\nbig,ten\nsmall");
-        await page.ClickAsync("dialog >> text=Check");
-        await Expect(page.Locator("dialog [role=alert] li")).ToHaveTextAsync(["Row 2: 'ten' is not a number for amount (1234.56).", "Row 3 has 1 fields, and the heading 2."]);
+        await page.ClickAsync("dialog[data-modal] >> text=Check");
+        await Expect(page.Locator("dialog[data-modal] [role=alert] li")).ToHaveTextAsync(["Row 2: 'ten' is not a number for amount (1234.56).", "Row 3 has 1 fields, and the heading 2."]);
         await ScreenshotAsync(page, "invoice-problems");
         await ChooseAsync(page, "module_id,amount\nbig,10\n,0.5");
-        await page.ClickAsync("dialog >> text=Check");
-        await Expect(page.Locator("dialog [role=status]")).ToContainTextAsync("Importing books 1.50 USD");
+        await page.ClickAsync("dialog[data-modal] >> text=Check");
+        await Expect(page.Locator("dialog[data-modal] [role=status]")).ToContainTextAsync("Importing books 1.50 USD");
         await ScreenshotAsync(page, "invoice-preview");
-        await page.ClickAsync("dialog button:has-text('Import')");
+        await page.ClickAsync("dialog[data-modal] button:has-text('Import')");
         await Expect(page.Locator("h1")).ToHaveTextAsync("Invoice B-1");
         await Expect(page.Locator("#modules tbody tr").First).ToContainTextAsync("-10 %");
         await ScreenshotAsync(page, "invoice");
@@ -132,11 +132,11 @@ public sealed class CostsTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator("tbody tr")).ToHaveCountAsync(2);
 
         await page.GotoAsync("/costs/rates?new=1");
-        await page.FillAsync("dialog input >> nth=0", "EUR");
-        await page.FillAsync("dialog input >> nth=1", "1.25");
-        await page.FillAsync("dialog input >> nth=2", "USD");
-        await page.FillAsync("dialog input >> nth=4", "A bank");
-        await page.ClickAsync("dialog >> text=Add rate >> nth=-1");
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "EUR");
+        await page.FillAsync("dialog[data-modal] input >> nth=1", "1.25");
+        await page.FillAsync("dialog[data-modal] input >> nth=2", "USD");
+        await page.FillAsync("dialog[data-modal] input >> nth=4", "A bank");
+        await page.ClickAsync("dialog[data-modal] >> text=Add rate >> nth=-1");
         await Expect(page.Locator("tbody tr")).ToContainTextAsync("1 EUR = 1.25 USD");
         await ScreenshotAsync(page, "rates");
         complaints.ShouldBeEmpty();
@@ -146,7 +146,7 @@ public sealed class CostsTests(Browser browser) : IClassFixture<Browser>
         (await browser.Host.Founder.PostAsync("cost-events", costs, Stop)).Status.ShouldBe(System.Net.HttpStatusCode.Created);
 
     private static Task ChooseAsync(IPage page, string csv) =>
-        page.SetInputFilesAsync("dialog input[type=file]", new FilePayload { Name = "invoice.csv", MimeType = "text/csv", Buffer = System.Text.Encoding.UTF8.GetBytes(csv) });
+        page.SetInputFilesAsync("dialog[data-modal] input[type=file]", new FilePayload { Name = "invoice.csv", MimeType = "text/csv", Buffer = System.Text.Encoding.UTF8.GetBytes(csv) });
 
     private static async Task ScreenshotAsync(IPage page, string name)
     {

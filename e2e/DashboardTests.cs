@@ -16,13 +16,13 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
         var (page, complaints) = await browser.SignInAsync();
         await page.GotoAsync("/work");
         await page.ClickAsync("text=New ticket");
-        await page.FillAsync("dialog input >> nth=0", "A ticket from the browser");
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "A ticket from the browser");
         await page.ClickAsync("text=Open ticket");
         await Expect(page.Locator("h1")).ToHaveTextAsync("A ticket from the browser");
         await page.ClickAsync("header >> text=New task");
-        await page.FillAsync("dialog input >> nth=0", "A task from the browser");
-        await page.FillAsync("dialog input >> nth=1", "browser");
-        await page.ClickAsync("dialog >> text=Plan task");
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "A task from the browser");
+        await page.FillAsync("dialog[data-modal] input >> nth=1", "browser");
+        await page.ClickAsync("dialog[data-modal] >> text=Plan task");
         await page.ClickAsync("text=A task from the browser");
         await Expect(page.Locator("h1")).ToHaveTextAsync("A task from the browser");
 

@@ -51,7 +51,7 @@ public sealed class ModelPagesTests(Browser browser) : IClassFixture<Browser>
 
         await page.GotoAsync("/modules");
         await page.GetByText("Change the catalogue").ClickAsync();
-        await page.Locator("dialog textarea, .dialog textarea, textarea").FillAsync("""{ "routes": [ { "alias": "new", "modules": ["nobody"] } ] }""");
+        await page.Locator("dialog[data-modal] textarea, .dialog textarea, textarea").FillAsync("""{ "routes": [ { "alias": "new", "modules": ["nobody"] } ] }""");
         await page.GetByRole(AriaRole.Button, new() { Name = "Change", Exact = true }).ClickAsync();
         await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("There is no module 'nobody'.");
         await page.Locator("textarea").FillAsync("""{ "routes": [ { "alias": "new", "modules": ["writer"] } ] }""");

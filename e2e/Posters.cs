@@ -11,6 +11,7 @@ public sealed class Posters(HostProcess host, string kind) : IAsyncDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly ConcurrentQueue<string> _taken = [];
     private Task _posting = Task.CompletedTask;
+    private volatile bool _givenUp;
 
     /// <summary>The events that were answered 201.</summary>
     public IReadOnlyCollection<string> Taken => _taken;
@@ -54,6 +55,8 @@ public sealed class Posters(HostProcess host, string kind) : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A test that has failed does not wait for answers that may never come.
+        _givenUp = true;
         await StopAsync();
         _ended.Dispose();
     }
@@ -66,6 +69,11 @@ public sealed class Posters(HostProcess host, string kind) : IAsyncDisposable
             var name = Guid.NewGuid().ToString();
             while (await TryAsync(bus, name, padding) is { } wait)
             {
+                if (_givenUp)
+                {
+                    return;
+                }
+
                 await Task.Delay(wait);
             }
 

@@ -33,7 +33,7 @@ public sealed class PricesTests(Browser browser) : IClassFixture<Browser>
         await Expect(row.Locator("td[data-label=Uses]")).ToHaveTextAsync("2");
         (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical").Select(v => v.Id).ShouldBeEmpty();
         await page.ClickAsync("text=Book the differences");
-        await page.ClickAsync("dialog >> text=Book them");
+        await page.ClickAsync("dialog[data-modal] >> text=Book them");
         await Expect(page.Locator("text=Every use is reckoned by the price that was in force for it.")).ToBeVisibleAsync();
 
         await page.GotoAsync("/costs/events?by=module&key=writer");

@@ -17,6 +17,9 @@ public sealed partial class UnsettledCalls(SettleCall settle, LiveReservations l
     private const int MostTries = 6;
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(200);
 
+    // A settlement takes some milliseconds; longer than this the database is away.
+    private static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<Guid, Task> _underWay = new();
 
     /// <summary>Has a call settled.</summary>
@@ -41,8 +44,20 @@ public sealed partial class UnsettledCalls(SettleCall settle, LiveReservations l
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc />
-    /// <remarks>It is stopped after the server that takes calls in and before what settles them.</remarks>
-    public Task StopAsync(CancellationToken cancellationToken) => SettledAsync(cancellationToken);
+    /// <remarks>
+    /// It is stopped after the server that takes calls in, which may have used up all the time there was for stopping, and before what settles them.
+    /// </remarks>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SettledAsync(CancellationToken.None).WaitAsync(LongestStop, time, CancellationToken.None);
+        }
+        catch (TimeoutException)
+        {
+            LogLeft(logger, _underWay.Count);
+        }
+    }
 
     private async Task SettleAsync(Guid? reservation, CostEvent ended, TaskCompletionSource settled)
     {
@@ -87,4 +102,7 @@ public sealed partial class UnsettledCalls(SettleCall settle, LiveReservations l
 
     [LoggerMessage(EventId = 3102, Level = LogLevel.Error, Message = "Call {Call} could not be settled; what is reserved for it is given back by its age, and what it cost is kept as unknown")]
     private static partial void LogNotSettled(ILogger logger, Guid call, Exception fault);
+
+    [LoggerMessage(EventId = 3103, Level = LogLevel.Warning, Message = "The host stops with {Count} calls unsettled; what is reserved for them is given back by its age")]
+    private static partial void LogLeft(ILogger logger, int count);
 }
