@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using ControlCenter.Runtime.Storage.Embedded;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -49,6 +51,39 @@ public sealed class EmbeddedPostgresTests : IDisposable
         }
 
         Directory.Exists($"/proc/{pid}").ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_server_whose_port_was_taken_while_it_was_away_comes_back_on_its_socket()
+    {
+        await using var postgres = await StartAsync();
+        await AskAsync(postgres, "create table kept (n int); insert into kept values (1); select 'x'");
+        await KillAsync(postgres.ProcessId);
+        using var squatter = await TakeAsync(postgres.Port);
+        NpgsqlConnection.ClearAllPools();
+
+        await Eventually(async () => await AskAsync(postgres, "select count(*)::text from kept") == "1");
+        (await AskAsync(postgres, "show listen_addresses")).ShouldBe("");
+    }
+
+    /// <summary>Listens on a port as soon as its holder has let go of it.</summary>
+    private static async Task<TcpListener> TakeAsync(int port)
+    {
+        while (true)
+        {
+            var listener = new TcpListener(IPAddress.Loopback, port);
+            try
+            {
+                listener.Start();
+                return listener;
+            }
+            catch (SocketException)
+            {
+                listener.Dispose();
+                Stop.ThrowIfCancellationRequested();
+                await Task.Yield();
+            }
+        }
     }
 
     [Fact]

@@ -197,7 +197,16 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
                 // A postmaster that was killed leaves orphans, and a new one refuses to start beside them.
                 await LeftoverServer.EndAsync(_cluster.Data, _logger, _time, _stopping.Token);
                 var ended = _server;
-                _server = ServerProcess.Launch(_binaries, _cluster, _log);
+
+                // Somebody may have taken the port meanwhile. It is part of the socket's name, by which the host knows its database, so
+                // it is kept: the server does without the address until the next start.
+                var isTaken = !ClusterFolder.IsFree(Port);
+                if (isTaken)
+                {
+                    LogPortTaken(_logger, Port);
+                }
+
+                _server = ServerProcess.Launch(_binaries, _cluster, _log, onSocketOnly: isTaken);
                 ended.Dispose();
                 await WaitUntilReadyAsync(_server, _stopping.Token);
                 backoff = FirstRestartBackoff;
@@ -281,6 +290,9 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
 
     [LoggerMessage(EventId = 1404, Level = LogLevel.Information, Message = "PostgreSQL is back")]
     private static partial void LogServerBack(ILogger logger);
+
+    [LoggerMessage(EventId = 1408, Level = LogLevel.Warning, Message = "Port {Port} was taken while PostgreSQL was away: it listens on its socket alone until the host is started again")]
+    private static partial void LogPortTaken(ILogger logger, int port);
 
     [LoggerMessage(EventId = 1405, Level = LogLevel.Error, Message = "PostgreSQL has not come back")]
     private static partial void LogNotBack(ILogger logger, Exception fault);

@@ -17,9 +17,14 @@ internal sealed class ServerProcess : IDisposable
     public Task<int> Ended => _ended.Task;
 
     /// <summary>Starts it in a session of its own, so that the terminal's Ctrl-C reaches the host alone, which then stops the server last.</summary>
-    public static ServerProcess Launch(ServerBinaries binaries, ClusterFolder cluster, ServerLog log)
+    /// <param name="binaries">Its programs.</param>
+    /// <param name="cluster">Its folder.</param>
+    /// <param name="log">Takes what it says.</param>
+    /// <param name="onSocketOnly">Whether it listens on its socket alone, which is all that the host needs.</param>
+    public static ServerProcess Launch(ServerBinaries binaries, ClusterFolder cluster, ServerLog log, bool onSocketOnly = false)
     {
-        var program = ServerCommand.StartInfo(binaries.PathOf("postgres"), ["-D", cluster.Data], cluster.Owner);
+        var program = ServerCommand.StartInfo(
+            binaries.PathOf("postgres"), ["-D", cluster.Data, .. onSocketOnly ? ["-c", "listen_addresses="] : Array.Empty<string>()], cluster.Owner);
         var info = ServerCommand.StartInfo("/usr/bin/setsid", ["--wait", program.FileName, .. program.ArgumentList], asOwner: null);
         info.RedirectStandardError = true;
         info.RedirectStandardOutput = true;
