@@ -42,9 +42,14 @@ public sealed class ModelPagesTests(Browser browser) : IClassFixture<Browser>
         await Expect(broken.Locator(".badge")).Not.ToContainTextAsync("Left alone");
 
         await page.GotoAsync("/modules/routes");
-        await Expect(page.Locator("tr", new() { HasText = "default" })).ToContainTextAsync("writer answered", new() { Timeout = 20_000 });
+        var decisions = page.Locator("section", new() { HasText = "Recent decisions" });
+        await Expect(decisions.Locator("tr", new() { HasText = "default" })).ToContainTextAsync("writer answered", new() { Timeout = 20_000 });
+        var shadows = page.Locator("section", new() { HasText = "Asked again what others have answered" });
+        await Expect(shadows.Locator("tbody tr", new() { HasText = "unjudged" })).ToContainTextAsync("no judge");
+        (await AskAsync("compared")).EnsureSuccessStatusCode();
+        await Expect(shadows.Locator("tbody tr", new() { HasText = "compared" })).ToContainTextAsync("of 1", new() { Timeout = 20_000 });
         (await AskAsync("nobody-knows-it")).Dispose();
-        await Expect(page.Locator("tbody tr").First).ToContainTextAsync("Unknown model", new() { Timeout = 20_000 });
+        await Expect(decisions.Locator("tbody tr").First).ToContainTextAsync("Unknown model", new() { Timeout = 20_000 });
         await page.GetByLabel("Only what did not go straight").CheckAsync();
         await Expect(page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("troubled=true"));
         await LookAsync("/modules/routes", "routes-full");
@@ -72,7 +77,7 @@ public sealed class ModelPagesTests(Browser browser) : IClassFixture<Browser>
             return fields;
         }
 
-        object Price(string module) => new { module, effective_from = "2020-01-01T00:00:00Z", currency = "USD", input = 3, output = 15, cache_read = 0.3 };
+        object Price(string module, decimal times = 1) => new { module, effective_from = "2020-01-01T00:00:00Z", currency = "USD", input = 3 * times, output = 15 * times, cache_read = 0.3m * times };
         var windows = new[] { new { hours = 5, unit = "calls", limit = 4 }, new { hours = 168, unit = "calls", limit = 200 } };
         var evidence = new[]
         {
@@ -86,14 +91,20 @@ public sealed class ModelPagesTests(Browser browser) : IClassFixture<Browser>
             {
                 Module("writer", "answer-writer", new { context_window = 200_000, evidence }), Module("broken", "fail-broken"),
                 Module("flat-rate", "answer-flat", new { access_path = "subscription", context_window = 1_000_000 }),
+                Module("cheap", "answer-cheap"), Module("critic", "judge-critic"),
                 Module("old", "answer-old", new { ends_at = DateTimeOffset.UtcNow.AddDays(10) }),
             },
             prices = new object[]
             {
-                Price("writer"), Price("broken"), Price("old"),
+                Price("writer"), Price("broken"), Price("old"), Price("cheap", 0.2m), Price("critic"),
                 new { module = "flat-rate", effective_from = "2020-01-01T00:00:00Z", currency = "USD", input = 0, output = 0, subscription = new { per_month = 200, windows } },
             },
-            routes = new[] { new { alias = "default", modules = new[] { "writer", "flat-rate", "broken" } } },
+            routes = new object[]
+            {
+                new { alias = "default", modules = new[] { "writer", "flat-rate", "broken" } },
+                new { alias = "compared", modules = new[] { "writer" }, shadow = new { module = "cheap", percent = 100, judge = "critic" } },
+                new { alias = "unjudged", modules = new[] { "writer" }, shadow = new { module = "cheap", percent = 2.5 } },
+            },
         }, Stop);
         answer.IsRefused.ShouldBeFalse(answer.Body?.ToJsonString());
     }

@@ -156,8 +156,11 @@ public static class RuntimeServices
         services.AddSingleton<ChooseModules>();
         services.AddSingleton<AdmitCalls>();
         services.AddSingleton<MeterCalls>();
+        services.AddSingleton<SampleCalls>();
         services.AddSingleton<CallModel>();
         services.AddService<RecordDecisions>();
+        services.AddService<CompareShadows>();
+        services.AddSingleton<ShadowQueries>();
         services.AddSingleton<LoadCatalogue>();
         services.AddSingleton<ChangeCatalogue>();
         services.AddSingleton<CatalogueQueries>();

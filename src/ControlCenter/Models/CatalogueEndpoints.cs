@@ -24,6 +24,7 @@ internal static class CatalogueEndpoints
             "/catalogue", 200, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapQuery<DecisionQueries, Page<DecisionRow>>("/gateway/decisions", "list", async (decisions, http) => await decisions.ListAsync(
             BusRoutes.OptionalText(http, "module"), BusRoutes.OptionalText(http, "troubled") == "true", BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<ShadowQueries, ShadowList>("/gateway/shadows", "list", async (shadows, http) => await shadows.ListAsync(http.RequestAborted));
         routes.MapQuery<ModuleQueries, ModuleList>("/modules", "list", async (modules, http) => await modules.ListAsync(http.RequestAborted));
     }
 

@@ -44,6 +44,9 @@ public sealed class Catalogue
     /// <summary>A module by its canonical id.</summary>
     public Module? Module(string id) => _modules.GetValueOrDefault(id);
 
+    /// <summary>A route by its alias.</summary>
+    public Route? Route(string alias) => _routes.GetValueOrDefault(alias);
+
     /// <summary>The price of a module that is in force at a moment.</summary>
     public Price? PriceAt(string module, DateTimeOffset at) =>
         _prices.TryGetValue(module, out var prices) ? Array.Find(prices, p => p.EffectiveFrom <= at) : null;

@@ -71,4 +71,11 @@ public sealed record Price(
 /// <summary>A name that callers use, and the modules that may serve it, best first.</summary>
 /// <param name="Alias">What callers say as their model.</param>
 /// <param name="Modules">Candidates, in order.</param>
-public sealed record Route(string Alias, string[] Modules);
+/// <param name="Shadow">A module that a share of its calls is compared with; null for none.</param>
+public sealed record Route(string Alias, string[] Modules, Shadow? Shadow = null);
+
+/// <summary>A module, mostly a cheaper one, that is asked again what others have answered: to see what it would cost, and how it would do (AR-10).</summary>
+/// <param name="Module">Which. It speaks the dialect of the route's first module, and is trusted no less.</param>
+/// <param name="Percent">The share of the route's calls that it is asked, 0 to 100.</param>
+/// <param name="Judge">The module that scores both answers, of the same dialect and trusted no less; null for no scores.</param>
+public sealed record Shadow(string Module, decimal Percent = 0, string? Judge = null);

@@ -24,7 +24,7 @@ public static partial class CatalogueRules
         return Each("providers", providers, p => p.Id, Check)
             .Concat(Each("modules", modules, m => m.Id, m => Check(m, providerIds)))
             .Concat(Each("prices", prices, p => $"{p.Module} from {p.EffectiveFrom:O}", p => Check(p, moduleIds).Concat(CheckAccessPath(p, modules))))
-            .Concat(Each("routes", routes, r => r.Alias, r => Check(r, moduleIds)));
+            .Concat(Each("routes", routes, r => r.Alias, r => Check(r, moduleIds).Concat(ShadowRules.Check(r, providers, modules))));
     }
 
     /// <summary>What is wrong with a provider.</summary>

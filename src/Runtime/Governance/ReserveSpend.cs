@@ -66,6 +66,17 @@ public sealed class ReserveSpend(
             $"{budget.Name} ({refusal.BudgetId}) has {new Money(refusal.Left, budget.Currency)} left of {new Money(refusal.Limit, budget.Currency)}, and this call may cost {new Money(refusal.Wanted, budget.Currency)}. The founder can raise it under /budgets.");
     }
 
+    /// <summary>Reserves for a call that nobody waits for. Where it does not fit, nobody is asked for more: no breach is opened, and no task is parked.</summary>
+    /// <returns>The reservation.</returns>
+    /// <exception cref="BudgetExhaustedException"><c>budget_exhausted</c>: nothing is reserved.</exception>
+    internal async Task<Guid> IfItFitsAsync(Attribution who, string module, string provider, Money worstCase, CancellationToken cancellationToken)
+    {
+        var want = new Want(Uuid7.New(Time), who, module, provider, worstCase);
+        return await TryAsync(want, cancellationToken) is { } refusal
+            ? throw new BudgetExhaustedException(refusal.BudgetId, $"The budget {refusal.BudgetId} has no room for it.")
+            : want.Id;
+    }
+
     private async Task<Refusal?> TryAsync(Want want, CancellationToken cancellationToken) => (await SubmitAsync(want, null, cancellationToken)).Value;
 
     /// <inheritdoc />

@@ -8,7 +8,7 @@ using ControlCenter.Domain.Text;
 namespace ControlCenter.Runtime.Models;
 
 /// <summary>Calls a model on behalf of a caller: routes the call, tries until one answers, and meters what it used, however it ends.</summary>
-public sealed class CallModel(AdmitCalls admit, ChooseModules choose, Upstream upstream, Breakers breakers, MeterCalls meter, TimeProvider time)
+public sealed class CallModel(AdmitCalls admit, ChooseModules choose, Upstream upstream, Breakers breakers, MeterCalls meter, SampleCalls samples, TimeProvider time)
 {
     // The one retry loop in the whole path. A second try at once helps where a connection broke; a third rarely does, and its
     // caller waits.
@@ -31,7 +31,21 @@ public sealed class CallModel(AdmitCalls admit, ChooseModules choose, Upstream u
         caller.Require(Permission.CallModels);
         await admit.RequireAsync(caller, cancellationToken);
         var request = ModelRequest.Read(call.Body);
-        var under = new CallUnderWay(Uuid7.New(time), caller, call, request, await meter.AttributeAsync(caller, call, cancellationToken), time);
+        return await AnswerAsync(
+            new CallUnderWay(Uuid7.New(time), caller, call, request, await meter.AttributeAsync(caller, call, cancellationToken), time), cancellationToken);
+    }
+
+    /// <summary>Makes a call beside a caller's, for what that one was for.</summary>
+    /// <returns>As <see cref="ExecuteAsync"/> does.</returns>
+    /// <exception cref="DomainException">There is none; what had been used is metered.</exception>
+    internal async Task<ModelAnswer> BesideAsync(CallUnderWay under, CancellationToken cancellationToken)
+    {
+        await admit.RequireAsync(under.Caller, cancellationToken);
+        return await AnswerAsync(under, cancellationToken);
+    }
+
+    private async Task<ModelAnswer> AnswerAsync(CallUnderWay under, CancellationToken cancellationToken)
+    {
         try
         {
             return await RouteAsync(under, choose.Execute(under), cancellationToken);
@@ -65,7 +79,7 @@ public sealed class CallModel(AdmitCalls admit, ChooseModules choose, Upstream u
             var (answer, failure, made) = await TryAsync(under, candidate, MostTries - tries, cancellationToken);
             if (answer is not null)
             {
-                return new ModelAnswer(under, answer, breakers, meter, cancellationToken);
+                return new ModelAnswer(under, answer, breakers, meter, samples.Of(under), cancellationToken);
             }
 
             tries += made;
@@ -104,7 +118,7 @@ public sealed class CallModel(AdmitCalls admit, ChooseModules choose, Upstream u
                 var (answer, failure) = await upstream.AskAsync(under, candidate.Provider, candidate.Module, cancellationToken);
                 under.Status = answer?.Status ?? failure!.Status;
                 under.Steps.Add(new RoutingStep(
-                    candidate.Module.Id, answer is null ? "failed" : "answered", failure?.Kind.Wire(),
+                    candidate.Module.Id, answer is null ? "failed" : "answered", failure is null ? under.Beside : failure.Kind.Wire(),
                     under.Status, (int)time.GetElapsedTime(startedAt).TotalMilliseconds));
                 if (answer is not null)
                 {

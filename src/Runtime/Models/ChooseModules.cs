@@ -14,7 +14,7 @@ public sealed class ChooseModules(ModelCatalogue catalogue, Breakers breakers, S
     internal List<Candidate> Execute(CallUnderWay under)
     {
         var known = catalogue.Current;
-        var named = known.Candidates(under.Request.Model);
+        IReadOnlyList<Module> named = under.Only is null ? known.Candidates(under.Request.Model) : known.Module(under.Only) is { } only ? [only] : [];
         if (named.Count == 0)
         {
             throw new DomainException(ProblemTypes.UnknownModel, $"There is no model '{Shown(under.Request.Model)}'. GET /v1/models lists those that there are.");

@@ -32,7 +32,9 @@ public sealed class MeterCalls(
             var input = module.ContextWindow is { } window ? Math.Min(window, under.Request.InputEstimate) : under.Request.InputEstimate;
             var worst = Pricing.WorstCase(price, input, under.Request.OutputBound(module));
             await spending.CheckAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken);
-            var reservation = (await reserve.ExecuteAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken)).Id;
+            var reservation = under.Beside is null
+                ? (await reserve.ExecuteAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken)).Id
+                : await reserve.IfItFitsAsync(under.Attribution, module.Id, module.Provider, worst, cancellationToken);
             live.Add(reservation);
             under.Reservation = reservation;
         }
@@ -45,7 +47,8 @@ public sealed class MeterCalls(
         {
             under.IsSettled = true;
             decisions.Keep(under, end, null);
-            unsettled.Settle(under.Reservation, under.ToCost(end, read));
+            under.Cost = under.ToCost(end, read);
+            unsettled.Settle(under.Reservation, under.Cost);
         }
     }
 
@@ -64,7 +67,12 @@ public sealed class MeterCalls(
         else
         {
             under.IsSettled = true;
-            decisions.Keep(under, null, refused.Code);
+
+            // What was to be made beside a call and was not is no refusal that anybody got.
+            if (under.Beside is null)
+            {
+                decisions.Keep(under, null, refused.Code);
+            }
         }
     }
 }

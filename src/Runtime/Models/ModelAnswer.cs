@@ -9,11 +9,12 @@ public sealed class ModelAnswer
     private readonly OpenAnswer? _open;
     private readonly Breakers? _breakers;
     private readonly MeterCalls? _meter;
+    private readonly SampledCall? _sampled;
     private readonly CancellationToken _aborted;
 
-    internal ModelAnswer(CallUnderWay under, OpenAnswer open, Breakers breakers, MeterCalls meter, CancellationToken aborted)
+    internal ModelAnswer(CallUnderWay under, OpenAnswer open, Breakers breakers, MeterCalls meter, SampledCall? sampled, CancellationToken aborted)
     {
-        (_under, _open, _breakers, _meter, _aborted) = (under, open, breakers, meter, aborted);
+        (_under, _open, _breakers, _meter, _sampled, _aborted) = (under, open, breakers, meter, sampled, aborted);
         (Status, Headers, Whole) = (open.Status, open.Headers, open.Whole);
     }
 
@@ -52,6 +53,7 @@ public sealed class ModelAnswer
             return true;
         }
 
+        write = _sampled?.ReadAlong(write) ?? write;
         var end = CallEnd.CutByUpstream;
         try
         {
@@ -79,6 +81,7 @@ public sealed class ModelAnswer
             Count(end);
             await _open.DisposeAsync();
             _meter!.Settle(_under, end, _open.Reader);
+            _sampled?.Ended(IsStream);
         }
 
         return end is CallEnd.Completed || (end == CallEnd.Failed && _open.Reader.HasFailed);

@@ -59,6 +59,15 @@ internal sealed class CallUnderWay(Guid id, Caller caller, ModelCall call, Model
 
     public bool IsSettled { get; set; }
 
+    /// <summary>What it is, beside a caller's call, in words for its cost's notes; null for a caller's own.</summary>
+    public string? Beside { get; init; }
+
+    /// <summary>The one module that may serve it; null where the name that is asked for says so.</summary>
+    public string? Only { get; init; }
+
+    /// <summary>What it cost; null until it is settled.</summary>
+    public CostEvent? Cost { get; set; }
+
     public int? FirstByteMs { get; private set; }
 
     public TimeSpan Elapsed => time.GetElapsedTime(_startedAt);
@@ -91,7 +100,7 @@ internal sealed class CallUnderWay(Guid id, Caller caller, ModelCall call, Model
             LatencyMs = (int)Math.Min(int.MaxValue, took.TotalMilliseconds),
             Retries = Retries,
             Fallbacks = Fallbacks,
-            Notes = $"gateway {Call.Endpoint.Wire()}",
+            Notes = Beside is null ? $"gateway {Call.Endpoint.Wire()}" : $"gateway {Call.Endpoint.Wire()}, {Beside}",
         };
     }
 

@@ -100,6 +100,23 @@ public sealed class ModelComponentTests : BunitContext
         table.FindAll("[data-label='Served by']").Select(c => c.TextContent).ShouldBe(["third", "nobody"]);
     }
 
+    [Fact]
+    public void A_shadow_says_what_it_would_save_of_how_many_and_that_nobody_scores_where_nobody_does()
+    {
+        var scored = new ShadowStanding("default", "dear", "cheap", 12.5m, "judge", ShadowScoring.Scored, 1_200, 1_190, 1_000, "USD", 0.0042m, 0.0011m, 0.0031m, 1_240, 820, 300, 280, 900, 86.4m, 81m, Start);
+        var table = Render<ShadowTable>(p => p.Add(t => t.Shadows,
+        [
+            scored, scored with { Route = "old", Percent = null, SavedPerCall = -0.5m, Scoring = ShadowScoring.NoneYet, Scores = 0 },
+            new ShadowStanding("quiet", "dear", "cheap", 0, null, ShadowScoring.NoJudge),
+        ]));
+        string[] Cells(string label) => [.. table.FindAll($"[data-label={label}]").Select(c => string.Join(" | ", c.QuerySelectorAll("span").Select(s => s.TextContent).Where(t => t.Length > 0)))];
+        table.FindAll("[data-label=Shadow] .tiny").Select(c => c.TextContent).ShouldBe(["12.5 % of calls, scored by judge", "no longer asked", "not asked: 0 % of calls"]);
+        Cells("Compared").ShouldBe(["1,200 | 10 not answered", "1,200 | 10 not answered", "0"]);
+        Cells("Saved").ShouldBe(["0.0031 USD | 0.0011 against 0.0042, of 1,000", "−0.50 USD | 0.0011 against 0.0042, of 1,000", "–"]);
+        table.FindAll("[data-label=Latency]").Select(c => c.TextContent).ShouldBe(["820 against 1,240 ms", "820 against 1,240 ms", "–"]);
+        Cells("Score").ShouldBe(["81 against 86.4 | of 900", "none yet", "no judge"]);
+    }
+
     private IRenderedComponent<ModuleTable> Table(ModuleStanding module, Role role = Role.FounderAdmin, Action<string>? reset = null) =>
         Render<ModuleTable>(p => p.AddCascadingValue(SignedIn(role)).Add(t => t.Modules, [module]).Add(t => t.OnReset, id => reset?.Invoke(id)));
 

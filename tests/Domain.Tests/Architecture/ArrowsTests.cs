@@ -47,7 +47,7 @@ public sealed partial class ArrowsTests
         ["budget_overrides"] = "Governance", ["budget_reservations"] = "Governance", ["budget_breaches"] = "Governance", ["budget_breach_tasks"] = "Governance",
         ["spend_breaker_policies"] = "Governance", ["spend_breaker_minutes"] = "Governance", ["spend_breakers"] = "Governance",
         ["deployments"] = "Hosting", ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
-        ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models",
+        ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
     };
 
     [Fact]

@@ -31,6 +31,7 @@ public enum Behaviour
     WrongKey,
     Slow,
     CallTool,
+    Judge,
 }
 
 /// <summary>A request that the stand-in got.</summary>
@@ -46,6 +47,9 @@ public sealed class StandInProvider : IAsyncDisposable
 
     /// <summary>What every answer says, in pieces.</summary>
     public static readonly string[] Words = ["The ", "answer ", "is ", "forty-two", "."];
+
+    /// <summary>What a judge says instead, where it is not asked for a stream.</summary>
+    public const string Verdict = """I have looked at both. {"a": 90, "b": 60.5}""";
 
     private readonly WebApplication _app;
     private readonly ConcurrentDictionary<string, int> _counts = new();
@@ -186,7 +190,8 @@ public sealed class StandInProvider : IAsyncDisposable
             }
 
             http.Response.ContentType = "application/json";
-            await http.Response.WriteAsync(wire.Whole(model, usage, withTool ? ToolIn(request) : null).ToJsonString(), http.RequestAborted);
+            var whole = wire.Whole(model, usage, withTool ? ToolIn(request) : null).ToJsonString();
+            await http.Response.WriteAsync(behaviour == Behaviour.Judge ? whole.Replace(string.Concat(Words), Verdict.Replace("\"", "\\\"")) : whole, http.RequestAborted);
             return;
         }
 

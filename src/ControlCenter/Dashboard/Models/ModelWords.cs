@@ -52,7 +52,7 @@ internal static class ModelWords
     /// <summary>One step, as a sentence without its full stop.</summary>
     public static string Step(RoutingStep step) => step.What switch
     {
-        "answered" => $"{step.Module} answered{Took(step)}",
+        "answered" => $"{step.Module} answered{(step.Why is { } why ? $" as {why}" : "")}{Took(step)}",
         "failed" => $"{step.Module} failed: {Spoken(step.Why ?? "error")}{(step.Status is { } status ? $", status {status.ToString(CultureInfo.InvariantCulture)}" : "")}{Took(step)}",
         _ => $"{step.Module} was passed over: {Spoken(step.Why ?? "")}",
     };
@@ -77,6 +77,34 @@ internal static class ModelWords
     public static string? Effective(ModuleStanding module) => module.Windows.MaxBy(w => w.Hours) is { FeePerUnit: { } fee } window
         ? window.Unit == WindowUnit.Tokens ? $"at this use {Amount(fee * 1_000_000)} {module.Price?.Currency} a million" : $"at this use {Amount(fee)} {module.Price?.Currency} a call"
         : null;
+
+    /// <summary>Which calls a shadow is asked, and who scores.</summary>
+    public static string Asked(ShadowStanding shadow) => shadow.Percent switch
+    {
+        null => "no longer asked",
+        0 => "not asked: 0 % of calls",
+        { } percent => $"{Amount(percent)} % of calls{(shadow.Judge is { } judge ? $", scored by {judge}" : "")}",
+    };
+
+    /// <summary>What a call would save; not known is not nothing.</summary>
+    public static string Saved(ShadowStanding shadow) => (shadow.SavedPerCall, shadow.Currency) switch
+    {
+        ({ } saved, { } currency) => $"{(saved < 0 ? "−" : "")}{Costs.CostWords.Of(Math.Abs(saved), currency)}",
+        _ => "–",
+    };
+
+    /// <summary>What both cost, and of how many comparisons that is known.</summary>
+    public static string? SavedOf(ShadowStanding shadow) => shadow.Priced == 0
+        ? shadow.Answered == 0 ? null : "cost not known"
+        : $"{Costs.CostWords.Number(shadow.ShadowCostPerCall!.Value)} against {Costs.CostWords.Number(shadow.CostPerCall!.Value)}{(shadow.Priced < shadow.Answered ? $", of {Costs.CostWords.Count(shadow.Priced)}" : "")}";
+
+    /// <summary>The mean scores: the shadow's, and that of the answer that the caller got.</summary>
+    public static string Scored(ShadowStanding shadow) => shadow.Scoring switch
+    {
+        ShadowScoring.Scored => string.Create(CultureInfo.InvariantCulture, $"{shadow.ShadowScore:0.#} against {shadow.Score:0.#}"),
+        ShadowScoring.NoneYet => "none yet",
+        _ => "no judge",
+    };
 
     private static string Took(RoutingStep step) => step.TookMs is { } ms ? $" after {ms.ToString(CultureInfo.InvariantCulture)} ms" : "";
 

@@ -5,12 +5,13 @@ using Microsoft.AspNetCore.Components;
 
 namespace ControlCenter.Dashboard.Models;
 
-/// <summary>Which modules a name leads to, and why recent calls went where they went.</summary>
+/// <summary>Which modules a name leads to, how others would do in their place, and why recent calls went where they went.</summary>
 public sealed partial class RoutesPage
 {
     private readonly LiveList<DecisionRow> _decisions = new();
     private IReadOnlyList<Domain.Models.Route> _routes = [];
     private Dictionary<string, ModuleStanding> _modules = [];
+    private IReadOnlyList<ShadowStanding> _shadows = [];
 
     /// <summary>The module whose calls are shown; all unless said.</summary>
     [SupplyParameterFromQuery(Name = "module")]
@@ -31,6 +32,7 @@ public sealed partial class RoutesPage
     {
         _routes = Catalogue.Current().Routes;
         _modules = Modules.Now().ToDictionary(m => m.Id, StringComparer.Ordinal);
+        _shadows = (await Shadows.ListAsync(Closed)).Items;
         await _decisions.RefreshAsync(PageAsync);
     }
 
