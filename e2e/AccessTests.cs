@@ -24,6 +24,7 @@ public sealed class AccessTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator("dialog[data-modal] [data-copy]")).ToHaveAttributeAsync("data-copy", key);
         await page.ClickAsync("dialog[data-modal] >> text=Done");
         await Expect(page.Locator("tr:has-text('The accountant')")).ToContainTextAsync("Active");
+        await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(0);
         (await page.ContentAsync()).ShouldNotContain(key);
 
         var ticket = await browser.Host.Founder.PostAsync("tickets", new { title = "To look at" }, Stop);
