@@ -21,7 +21,7 @@ public sealed class FullDiskTests
     public Task A_database_that_dies_on_a_full_disk_and_cannot_start_there_is_back_by_itself_once_there_is_room() =>
         FillsUpAsync(async host =>
         {
-            await host.KillPostgresAsync(Stop);
+            await host.EndPostgresAsync(Stop);
             await Patience.UntilAsync(async () => await HealthOfAsync(host, "database") == "failed", Stop);
         });
 

@@ -85,11 +85,26 @@ public sealed class HostProcess(string? home = null, string? database = null) : 
     /// <summary>Kill -9 of the host's PostgreSQL alone, which the host is to notice and to start again.</summary>
     public async Task KillPostgresAsync(CancellationToken cancellationToken)
     {
-        var pid = (await File.ReadAllLinesAsync(Path.Combine(_home, "postgres", "data", "postmaster.pid"), cancellationToken))[0];
-        using var kill = Process.Start("/bin/kill", ["-KILL", pid]);
+        using var kill = Process.Start("/bin/kill", ["-KILL", await PostmasterAsync(cancellationToken)]);
         await kill.WaitForExitAsync(cancellationToken);
         kill.ExitCode.ShouldBe(0);
     }
+
+    /// <summary>The same where it may have ended by itself, and may be on its way back.</summary>
+    public async Task EndPostgresAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await KillPostgresAsync(cancellationToken);
+        }
+        catch (Exception gone) when (gone is FileNotFoundException or ShouldAssertException)
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine($"It had ended by itself: {gone.Message}");
+        }
+    }
+
+    private async Task<string> PostmasterAsync(CancellationToken cancellationToken) =>
+        (await File.ReadAllLinesAsync(Path.Combine(_home, "postgres", "data", "postmaster.pid"), cancellationToken))[0];
 
     /// <summary>SIGTERM, and how long the end took.</summary>
     public async Task<(int ExitCode, TimeSpan Took)> TerminateAsync(CancellationToken cancellationToken)
