@@ -40,6 +40,7 @@ public sealed class ReservationLifeTests
         }
 
         (await gateway.Host.SqlAsync<long>("select count(*) from budget_reservations", Stop)).ShouldBe(0);
+        await gateway.Host.Services.GetRequiredService<UnsettledCalls>().SettledAsync(Stop);
         gateway.Host.Services.GetRequiredService<LiveReservations>().All().ShouldBeEmpty();
     }
 }
