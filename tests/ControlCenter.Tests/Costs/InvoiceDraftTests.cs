@@ -1,8 +1,10 @@
+using System.IO.Pipelines;
 using Bunit;
 using ControlCenter.Dashboard.Costs;
 using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Costs;
+using Microsoft.AspNetCore.Components.Forms;
 
 namespace ControlCenter.Tests.Costs;
 
@@ -21,8 +23,23 @@ public sealed class InvoiceDraftTests : BunitContext
         draft.CanImport.ShouldBeFalse();
         draft.Number = "1";
         draft.CanImport.ShouldBeTrue();
-        draft.Read("other.csv", "amount\n6");
+        draft.TakeIn("other.csv", "amount\n6");
         draft.CanImport.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_press_that_overtakes_the_file_waits_for_it()
+    {
+        var stop = Xunit.TestContext.Current.CancellationToken;
+        var sent = new Pipe();
+        var draft = Draft();
+        var read = draft.ReadAsync(new SentFile(sent.Reader.AsStream()), stop);
+        draft.Reading.IsCompleted.ShouldBeFalse();
+        await sent.Writer.WriteAsync("amount\n7"u8.ToArray(), stop);
+        await sent.Writer.CompleteAsync();
+        await draft.Reading.WaitAsync(stop);
+        draft.ToImport().Csv.ShouldBe("amount\n7");
+        await read;
     }
 
     [Fact]
@@ -50,7 +67,20 @@ public sealed class InvoiceDraftTests : BunitContext
     private static InvoiceDraft Draft()
     {
         var draft = new InvoiceDraft { Provider = "acme", Number = "1", PeriodFrom = new DateOnly(2026, 5, 1), PeriodThrough = new DateOnly(2026, 5, 31) };
-        draft.Read("a.csv", "amount\n5");
+        draft.TakeIn("a.csv", "amount\n5");
         return draft;
+    }
+
+    private sealed class SentFile(Stream content) : IBrowserFile
+    {
+        public string Name => "late.csv";
+
+        public DateTimeOffset LastModified => default;
+
+        public long Size => 8;
+
+        public string ContentType => "text/csv";
+
+        public Stream OpenReadStream(long maxAllowedSize = 512000, CancellationToken cancellationToken = default) => content;
     }
 }

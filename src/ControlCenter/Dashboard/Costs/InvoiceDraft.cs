@@ -39,8 +39,25 @@ public sealed class InvoiceDraft
 
     private InvoicePreview? _preview;
 
+    /// <summary>Ends when the file that was chosen last has come over; never throws.</summary>
+    public Task Reading { get; private set; } = Task.CompletedTask;
+
     /// <summary>Takes in a file.</summary>
     public async Task ReadAsync(IBrowserFile file, CancellationToken cancellationToken)
+    {
+        var read = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Reading = read.Task;
+        try
+        {
+            await TakeInAsync(file, cancellationToken);
+        }
+        finally
+        {
+            read.SetResult();
+        }
+    }
+
+    private async Task TakeInAsync(IBrowserFile file, CancellationToken cancellationToken)
     {
         (FileName, _csv, Problem, _checkedAs) = (null, null, null, null);
         if (file.Size > MostBytes)
@@ -64,7 +81,7 @@ public sealed class InvoiceDraft
     }
 
     /// <summary>Takes in a text as if it were a file's.</summary>
-    public void Read(string fileName, string csv) => (FileName, _csv, Problem, _checkedAs) = (fileName, csv, null, null);
+    public void TakeIn(string fileName, string csv) => (FileName, _csv, Problem, _checkedAs) = (fileName, csv, null, null);
 
     /// <summary>Keeps what an import would do.</summary>
     public void Checked(InvoicePreview preview) => (_preview, _checkedAs) = (preview, ToImport());

@@ -28,6 +28,8 @@ public sealed partial class InvoicesPage
     // First what it would do, then, with the same press again, that.
     private async Task SubmitAsync()
     {
+        // The press can overtake the file, which comes over in messages of its own.
+        await _draft.Reading;
         if (!_draft.CanImport)
         {
             await DoAsync(async caller => _draft.Checked(await Preview.ExecuteAsync(_draft.ToImport(), caller, Closed)));
