@@ -1,6 +1,6 @@
 namespace ControlCenter.Domain.Access;
 
-/// <summary>The five roles (blueprint 11.3). A key has one.</summary>
+/// <summary>The five roles (blueprint 11.3), and one for machines. A key has one.</summary>
 public enum Role
 {
     /// <summary>The founder: everything.</summary>
@@ -17,6 +17,9 @@ public enum Role
 
     /// <summary>Looks, and changes nothing.</summary>
     ReadOnlyObserver,
+
+    /// <summary>A machine that runs agents: reports itself and what runs there, and does what it is told.</summary>
+    HostRunner,
 }
 
 /// <summary>What can be done on the bus.</summary>
@@ -82,6 +85,18 @@ public enum Permission
     /// <summary>Import invoices, set rates, have the sums made anew.</summary>
     ManageCosts,
 
+    /// <summary>Let machines in that run agents, drain them and let them go.</summary>
+    ManageHosts,
+
+    /// <summary>Say what agents are made of.</summary>
+    ManageDefinitions,
+
+    /// <summary>Have any agent started. An agent without it can have sub-agents of its own started, by <see cref="ActAsSelf"/>.</summary>
+    SpawnAgents,
+
+    /// <summary>Report as the machine that one is, and run what it is given.</summary>
+    RunHost,
+
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
 }
@@ -103,7 +118,8 @@ public static class PermissionMatrix
         [Role.SystemService] =
         [
             Permission.ReadAll, Permission.RegisterAgents, Permission.ActAsSelf, Permission.ActAsAnyAgent, Permission.CreateTickets, Permission.EditTickets,
-            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.CallModels, Permission.ReportCosts, Permission.Unthrottled,
+            Permission.CreateTasks, Permission.PostEvents, Permission.OpenEscalations, Permission.CallModels, Permission.ReportCosts, Permission.SpawnAgents,
+            Permission.Unthrottled,
         ],
         [Role.AgentRuntime] =
         [
@@ -115,6 +131,7 @@ public static class PermissionMatrix
             Permission.ReadAll, Permission.CancelTasks, Permission.Decide, Permission.Intervene, Permission.ChangeAdmission,
         ],
         [Role.ReadOnlyObserver] = [Permission.ReadAll],
+        [Role.HostRunner] = [Permission.RunHost, Permission.Unthrottled],
     };
 
     /// <summary>Whether the role may do it.</summary>

@@ -23,4 +23,7 @@ public sealed class Intervention
 
     /// <summary>When the agent said that it had it; null until then.</summary>
     public DateTimeOffset? AcknowledgedAt { get; init; }
+
+    /// <summary>When it was seen to have taken effect: the process held still, gone on, ended, the message handed over. Null until then, and for agents that no host of ours runs.</summary>
+    public DateTimeOffset? EffectiveAt { get; init; }
 }

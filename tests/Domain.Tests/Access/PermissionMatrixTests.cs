@@ -18,10 +18,11 @@ public sealed class PermissionMatrixTests
 
     /// <summary>The whole matrix of SE-01, so that a changed right shows as a changed line.</summary>
     [Theory]
-    [InlineData(Role.SystemService, "read_all register_agents act_as_self act_as_any_agent create_tickets edit_tickets create_tasks post_events open_escalations call_models report_costs unthrottled")]
+    [InlineData(Role.SystemService, "read_all register_agents act_as_self act_as_any_agent create_tickets edit_tickets create_tasks post_events open_escalations call_models report_costs spawn_agents unthrottled")]
     [InlineData(Role.AgentRuntime, "read_all act_as_self create_tickets create_tasks post_events open_escalations call_models report_costs")]
     [InlineData(Role.EmergencyOperator, "read_all cancel_tasks decide intervene change_admission")]
     [InlineData(Role.ReadOnlyObserver, "read_all")]
+    [InlineData(Role.HostRunner, "run_host unthrottled")]
     public void A_role_may_do_just_this(Role role, string permissions) =>
         Enum.GetValues<Permission>().Where(p => PermissionMatrix.Allows(role, p)).Select(p => p.Wire()).ShouldBe(permissions.Split(' '));
 

@@ -31,6 +31,7 @@ public sealed partial class ArrowsTests
         [("Models", "Agents")] = "an agent that was paused or stopped spends nothing, from the moment on which that is said",
         [("Models", "Costs")] = "a call is attributed before it is made",
         [("Models", "Governance")] = "a call's worst case is set aside before it is made, and settled after it",
+        [("Runner", "Execution")] = "a runner speaks the protocol of what it runs",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
 
@@ -47,6 +48,9 @@ public sealed partial class ArrowsTests
         ["budget_overrides"] = "Governance", ["budget_reservations"] = "Governance", ["budget_breaches"] = "Governance", ["budget_breach_tasks"] = "Governance",
         ["spend_breaker_policies"] = "Governance", ["spend_breaker_minutes"] = "Governance", ["spend_breakers"] = "Governance",
         ["deployments"] = "Hosting", ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
+        ["hosts"] = "Hosts", ["host_samples"] = "Hosts",
+        ["agent_definitions"] = "Execution", ["definition_agents"] = "Execution", ["sessions"] = "Execution", ["runtimes"] = "Execution",
+        ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
     };
 

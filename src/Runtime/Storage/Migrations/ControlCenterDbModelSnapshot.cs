@@ -53,7 +53,7 @@ namespace ControlCenter.Runtime.Storage.Migrations
 
                     b.ToTable("actors", null, t =>
                         {
-                            t.HasCheckConstraint("actors_role_check", "role in ('founder_admin', 'system_service', 'agent_runtime', 'emergency_operator', 'read_only_observer')");
+                            t.HasCheckConstraint("actors_role_check", "role in ('founder_admin', 'system_service', 'agent_runtime', 'emergency_operator', 'read_only_observer', 'host_runner')");
                         });
                 });
 
@@ -248,6 +248,10 @@ namespace ControlCenter.Runtime.Storage.Migrations
                     b.Property<Guid>("AgentId")
                         .HasColumnType("uuid")
                         .HasColumnName("agent_id");
+
+                    b.Property<DateTimeOffset?>("EffectiveAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("effective_at");
 
                     b.Property<string>("Kind")
                         .IsRequired()
