@@ -29,6 +29,7 @@ public static class RuntimeServices
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(provider => Database.Open(connectionString, provider.GetRequiredService<Microsoft.Extensions.Logging.ILoggerFactory>()));
+        services.AddSingleton(new DatabaseAddress(connectionString));
         services.AddPooledDbContextFactory<ControlCenterDb>((provider, options) => options
             .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
             .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking));

@@ -194,6 +194,9 @@ public sealed partial class ClusterFolder
         Directory.Move(unfinished, Data);
     }
 
+    /// <summary>Keeps a new password of the one database user.</summary>
+    public Task KeepPasswordAsync(string password, CancellationToken cancellationToken) => WriteSecretAsync(PasswordFile, password, cancellationToken);
+
     /// <summary>The password of the one database user.</summary>
     public string Password() => File.ReadAllText(PasswordFile).Trim();
 

@@ -206,7 +206,7 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
                     LogPortTaken(_logger, Port);
                 }
 
-                _server = ServerProcess.Launch(_binaries, _cluster, _log, onSocketOnly: isTaken);
+                _server = ServerProcess.Launch(_binaries, _cluster, _log, isTaken ? ["listen_addresses="] : []);
                 ended.Dispose();
                 await WaitUntilReadyAsync(_server, _stopping.Token);
                 backoff = FirstRestartBackoff;

@@ -20,11 +20,11 @@ internal sealed class ServerProcess : IDisposable
     /// <param name="binaries">Its programs.</param>
     /// <param name="cluster">Its folder.</param>
     /// <param name="log">Takes what it says.</param>
-    /// <param name="onSocketOnly">Whether it listens on its socket alone, which is all that the host needs.</param>
-    public static ServerProcess Launch(ServerBinaries binaries, ClusterFolder cluster, ServerLog log, bool onSocketOnly = false)
+    /// <param name="settings">Settings for this start only, <c>name=value</c>; they win over its files.</param>
+    public static ServerProcess Launch(ServerBinaries binaries, ClusterFolder cluster, ServerLog log, params IEnumerable<string> settings)
     {
         var program = ServerCommand.StartInfo(
-            binaries.PathOf("postgres"), ["-D", cluster.Data, .. onSocketOnly ? ["-c", "listen_addresses="] : Array.Empty<string>()], cluster.Owner);
+            binaries.PathOf("postgres"), ["-D", cluster.Data, .. settings.SelectMany(s => new[] { "-c", s })], cluster.Owner);
         var info = ServerCommand.StartInfo("/usr/bin/setsid", ["--wait", program.FileName, .. program.ArgumentList], asOwner: null);
         info.RedirectStandardError = true;
         info.RedirectStandardOutput = true;

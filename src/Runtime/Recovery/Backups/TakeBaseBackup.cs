@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Text.Json;
+using ControlCenter.Domain.Access;
+using ControlCenter.Domain.Recovery;
+using ControlCenter.Runtime.Recovery.Tools;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Recovery.Backups;
+
+/// <summary>Takes a physical copy of the whole cluster, proves that it is whole, and puts it into the repository (blueprint 10.3A, as corrected in design.md).</summary>
+public sealed class TakeBaseBackup(
+    NpgsqlDataSource database, RecoverySettings settings, Restic restic, PostgresTools tools, BackupLog log, TimeProvider time)
+{
+    /// <summary>Takes one.</summary>
+    /// <param name="reason">Why, where somebody asked for it: <c>before migration 42</c>.</param>
+    /// <param name="milestone">It is held until somebody has reviewed it.</param>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="progress">Is told where it is.</param>
+    /// <param name="cancellationToken">Breaks it off; it has then failed.</param>
+    /// <exception cref="ToolException">It failed; it is recorded why.</exception>
+    public async Task<MarkedSnapshot> ExecuteAsync(string? reason, bool milestone, Caller caller, IProgress<string>? progress, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        var id = await log.BeginAsync(SnapshotKind.Base, reason, milestone, caller, cancellationToken);
+        // A folder of its own: what an earlier host's pg_basebackup may still be writing is none of this one's.
+        var folder = Path.Combine(settings.ScratchFolder, $"base-{id:N}");
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await RequireSpaceAsync(connection, cancellationToken);
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            var data = Path.Combine(folder, "data");
+            progress?.Report("copying the cluster");
+            await RunAsync("pg_basebackup",
+                ["--pgdata", data, "--wal-method", "none", "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", $"control-center {id}", "--no-password", "--dbname", tools.Connection()],
+                Grows(data), cancellationToken);
+            var manifest = await DatabaseManifest.TakeAsync(connection, cancellationToken);
+            progress?.Report("verifying the copy");
+            await RunAsync("pg_verifybackup", ["--no-parse-wal", "--quiet", data], null, cancellationToken);
+            await manifest.WriteAsync(folder, cancellationToken);
+            var (timeline, start, stop) = await RangeAsync(data, cancellationToken);
+            var marks = new MarkedSnapshot("", SnapshotKind.Base, id, await SystemAsync(connection, cancellationToken), manifest.CountedAt)
+            {
+                Timeline = timeline,
+                Start = start,
+                Stop = stop,
+                IsMilestone = milestone,
+            };
+            progress?.Report("uploading");
+            var upload = await restic.BackupAsync(folder, SnapshotTags.Of(marks), null, cancellationToken);
+            var taken = marks with { SnapshotId = upload.SnapshotId };
+            await log.SucceededAsync(taken, upload, manifest, time.GetElapsedTime(began), caller, cancellationToken);
+            return taken;
+        }
+        catch (Exception fault)
+        {
+            // Recorded whatever it was, also when the host stops: a backup that has not succeeded is never shown as one that may have.
+            await log.FailedAsync(id, SnapshotKind.Base, fault is OperationCanceledException ? "It was broken off." : fault.Message, caller, CancellationToken.None);
+            throw;
+        }
+        finally
+        {
+            if (Directory.Exists(folder))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    private async Task RunAsync(string program, IReadOnlyList<string> arguments, Func<bool>? works, CancellationToken cancellationToken)
+    {
+        var result = await ToolProcess.RunAsync(
+            new ToolRun(await tools.PathOfAsync(program, cancellationToken), arguments) { Environment = tools.Environment(), Works = works }, time, cancellationToken);
+        if (result.ExitCode != 0)
+        {
+            throw new ToolException($"{program} failed: {result.Error.Trim()}", result.ExitCode);
+        }
+    }
+
+    // pg_basebackup says nothing while it copies; that its folder grows is its sign of life.
+    private static Func<bool> Grows(string folder)
+    {
+        long before = 0;
+        return () => Directory.Exists(folder)
+            && new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) is var now && now != Interlocked.Exchange(ref before, now);
+    }
+
+    private async Task RequireSpaceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select sum(pg_database_size(oid))::bigint from pg_database", connection);
+        var needed = (long)(await command.ExecuteScalarAsync(cancellationToken))! * 11 / 10;
+        Directory.CreateDirectory(settings.ScratchFolder);
+        var free = new DriveInfo(settings.ScratchFolder).AvailableFreeSpace;
+        if (free < needed)
+        {
+            throw new ToolException(string.Create(CultureInfo.InvariantCulture,
+                $"A copy of the cluster needs {needed / 1048576:#,0} MiB in {settings.ScratchFolder}, and {free / 1048576:#,0} MiB are free there."));
+        }
+    }
+
+    private static async Task<string> SystemAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select system_identifier::text from pg_control_system()", connection);
+        return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    // PostgreSQL, "Backup Manifest Format": WAL-Ranges.
+    private static async Task<(uint Timeline, Lsn Start, Lsn Stop)> RangeAsync(string data, CancellationToken cancellationToken)
+    {
+        await using var file = File.OpenRead(Path.Combine(data, "backup_manifest"));
+        using var manifest = await JsonDocument.ParseAsync(file, cancellationToken: cancellationToken);
+        var range = manifest.RootElement.GetProperty("WAL-Ranges").EnumerateArray().Last();
+        return (range.GetProperty("Timeline").GetUInt32(), Place("Start-LSN"), Place("End-LSN"));
+
+        Lsn Place(string name) => Lsn.TryParse(range.GetProperty(name).GetString()) ?? throw new InvalidDataException($"backup_manifest has no {name}.");
+    }
+}

@@ -1,0 +1,24 @@
+namespace ControlCenter.Runtime.Recovery;
+
+/// <summary>Where backups go, and by which secrets. No secret is in here: only where it is read.</summary>
+/// <param name="Folder">What is kept on this machine (<c>CC_HOME/recovery</c>): log on its way to the repository, scratch space, restic's cache.</param>
+/// <param name="Repository">A restic repository as restic names it: a path, <c>s3:…</c>, <c>b2:…</c>, <c>rest:…</c>, <c>rclone:…</c> (<c>CC_BACKUP_REPOSITORY</c>).</param>
+/// <param name="PasswordFile">The file that holds its password (<c>CC_BACKUP_PASSWORD_FILE</c>).</param>
+/// <param name="CredentialsFile">A file of <c>NAME=value</c> lines for the repository's storage, given to restic alone (<c>CC_BACKUP_CREDENTIALS_FILE</c>).</param>
+public sealed record RecoverySettings(string Folder, string Repository, string PasswordFile, string? CredentialsFile = null)
+{
+    /// <summary>Whether the repository is below the data folder, and so lost with its disk.</summary>
+    public required bool IsBesideData { get; init; }
+
+    /// <summary>How often log is shipped while something is written: 10 s.</summary>
+    public static readonly TimeSpan ShipEvery = TimeSpan.FromSeconds(10);
+
+    /// <summary>Log that was received and is not yet sealed in the repository.</summary>
+    public string WalFolder => Path.Combine(Folder, "wal");
+
+    /// <summary>What is being uploaded or tried; emptied at each start.</summary>
+    public string ScratchFolder => Path.Combine(Folder, "scratch");
+
+    /// <summary>restic's own cache.</summary>
+    public string CacheFolder => Path.Combine(Folder, "cache");
+}

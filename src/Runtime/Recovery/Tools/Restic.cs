@@ -1,0 +1,197 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ControlCenter.Runtime.Recovery.Tools;
+
+/// <summary>A snapshot in the repository.</summary>
+/// <param name="Id">restic's id of it.</param>
+/// <param name="Time">When it was begun, by the clock of the machine that took it.</param>
+/// <param name="Paths">What was taken.</param>
+/// <param name="Tags">What it was marked with.</param>
+public sealed record ResticSnapshot(string Id, DateTimeOffset Time, IReadOnlyList<string> Paths, IReadOnlyList<string>? Tags = null);
+
+/// <summary>What an upload came to.</summary>
+/// <param name="SnapshotId">The snapshot.</param>
+/// <param name="DataAdded">Bytes that were new to the repository, before compression.</param>
+/// <param name="TotalBytesProcessed">Bytes that were read.</param>
+/// <param name="TotalDuration">Seconds.</param>
+public sealed record ResticUpload(string SnapshotId, long DataAdded, long TotalBytesProcessed, decimal TotalDuration);
+
+/// <summary>The repository, by way of the restic program (0.14 or newer): encrypted, deduplicated, and readable without this product.</summary>
+public sealed class Restic(RecoverySettings settings, TimeProvider time)
+{
+    /// <summary>restic's words for a snapshot that does not have all that it was to have.</summary>
+    private const int Incomplete = 3;
+
+    // One host name for all, so that a snapshot's parent is found also after the machine was replaced.
+    private const string Host = "control-center";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
+    };
+
+    /// <summary>Makes the repository where there is none, and says whether it did.</summary>
+    /// <exception cref="ToolException">It can be neither opened nor made: the storage is away, or the password is another.</exception>
+    public async Task<bool> EnsureAsync(CancellationToken cancellationToken)
+    {
+        var opened = await RunAsync(["cat", "config"], cancellationToken);
+        if (opened.ExitCode == 0)
+        {
+            return false;
+        }
+
+        // Anything but "there is nothing" is not to be answered with a new repository.
+        if (!opened.Error.Contains("Is there a repository at", StringComparison.Ordinal))
+        {
+            throw Failed("open the repository", opened);
+        }
+
+        Check("make the repository", await RunAsync(["init"], cancellationToken));
+        return true;
+    }
+
+    /// <summary>Takes locks away that a dead process left.</summary>
+    public async Task UnlockAsync(CancellationToken cancellationToken) =>
+        Check("remove stale locks", await RunAsync(["unlock"], cancellationToken));
+
+    /// <summary>Uploads a folder as a snapshot.</summary>
+    /// <param name="folder">Its path.</param>
+    /// <param name="tags">What it is marked with; none has a comma.</param>
+    /// <param name="progress">Is told how far it is, 0 to 1.</param>
+    /// <param name="cancellationToken">Breaks it off; what was uploaded is found again by the next.</param>
+    /// <exception cref="ToolException">It failed, or something could not be read.</exception>
+    public async Task<ResticUpload> BackupAsync(string folder, IEnumerable<string> tags, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        ResticUpload? upload = null;
+        var run = Run(["backup", "--json", "--host", Host, .. tags.SelectMany(t => new[] { "--tag", t }), folder]) with
+        {
+            OnLine = line => upload = Told(line, progress) ?? upload,
+        };
+        var result = await ToolProcess.RunAsync(run, time, cancellationToken);
+        if (result.ExitCode == Incomplete)
+        {
+            throw new ToolException($"Something in {Path.GetFileName(folder)} could not be read, so the snapshot is not whole: {LastLine(result.Error)}", Incomplete);
+        }
+
+        Check("upload", result);
+        return upload ?? throw new ToolException("restic ended well and named no snapshot.");
+    }
+
+    /// <summary>All snapshots, oldest first.</summary>
+    public async Task<IReadOnlyList<ResticSnapshot>> SnapshotsAsync(CancellationToken cancellationToken)
+    {
+        var result = await RunAsync(["snapshots", "--json", "--no-lock"], cancellationToken);
+        Check("list the snapshots", result);
+        return [.. (JsonSerializer.Deserialize<List<ResticSnapshot>>(result.Output, Json) ?? []).OrderBy(s => s.Time)];
+    }
+
+    /// <summary>Brings a snapshot's folder back, verified as it is written.</summary>
+    /// <param name="snapshot">Which.</param>
+    /// <param name="target">The folder that its absolute paths are put below.</param>
+    /// <param name="cancellationToken">Breaks it off.</param>
+    public async Task RestoreAsync(string snapshot, string target, CancellationToken cancellationToken) =>
+        Check("restore", await RunAsync(["restore", snapshot, "--target", target, "--verify", "--no-lock"], cancellationToken));
+
+    /// <summary>Forgets snapshots. Their data stays until it is pruned.</summary>
+    public async Task ForgetAsync(IReadOnlyCollection<string> snapshots, CancellationToken cancellationToken)
+    {
+        if (snapshots.Count > 0)
+        {
+            Check("forget snapshots", await RunAsync(["forget", .. snapshots], cancellationToken));
+        }
+    }
+
+    /// <summary>Removes the data that no snapshot needs.</summary>
+    public async Task PruneAsync(CancellationToken cancellationToken) => Check("prune", await RunAsync(["prune"], cancellationToken));
+
+    /// <summary>Reads the repository's structure and a share of its data, every byte of that share against its hash.</summary>
+    /// <param name="part">Which share, from 1.</param>
+    /// <param name="parts">Of how many; 1 for all.</param>
+    /// <param name="cancellationToken">Breaks it off.</param>
+    /// <exception cref="ToolException">Something is damaged or missing; the message says what.</exception>
+    public async Task VerifyAsync(int part, int parts, CancellationToken cancellationToken)
+    {
+        var result = await RunAsync(["check", parts == 1 ? "--read-data" : $"--read-data-subset={part}/{parts}"], cancellationToken);
+        if (result.ExitCode != 0)
+        {
+            throw new ToolException($"The repository is damaged: {Summary(result)}", result.ExitCode);
+        }
+    }
+
+    private Task<ToolResult> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
+        ToolProcess.RunAsync(Run(arguments), time, cancellationToken);
+
+    private ToolRun Run(IReadOnlyList<string> arguments) => new("restic", arguments)
+    {
+        Environment = Environment(),
+        // Seen with a repository that takes connections and answers nothing: restic itself waits for ever.
+        Silence = TimeSpan.FromMinutes(3),
+    };
+
+    private Dictionary<string, string> Environment()
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["RESTIC_REPOSITORY"] = settings.Repository,
+            ["RESTIC_PASSWORD_FILE"] = settings.PasswordFile,
+            ["RESTIC_CACHE_DIR"] = settings.CacheFolder,
+            // A line of progress a second, also where nobody watches: silence is then a sign.
+            ["RESTIC_PROGRESS_FPS"] = "1",
+            ["HOME"] = settings.Folder,
+            ["TMPDIR"] = settings.ScratchFolder,
+        };
+        foreach (var line in settings.CredentialsFile is { } file ? File.ReadLines(file) : [])
+        {
+            if (line.IndexOf('=', StringComparison.Ordinal) is > 0 and var at && !line.StartsWith('#'))
+            {
+                environment[line[..at].Trim()] = line[(at + 1)..].Trim();
+            }
+        }
+
+        return environment;
+    }
+
+    private static ResticUpload? Told(string line, IProgress<double>? progress)
+    {
+        if (!line.StartsWith('{'))
+        {
+            return null;
+        }
+
+        using var told = JsonDocument.Parse(line);
+        switch (told.RootElement.GetProperty("message_type").GetString())
+        {
+            case "summary":
+                return told.RootElement.Deserialize<ResticUpload>(Json);
+            case "status" when told.RootElement.TryGetProperty("percent_done", out var done):
+                progress?.Report(done.GetDouble());
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    private void Check(string what, ToolResult result)
+    {
+        if (result.ExitCode != 0)
+        {
+            throw Failed(what, result);
+        }
+    }
+
+    private ToolException Failed(string what, ToolResult result) => new(
+        result.Error.Contains("wrong password or no key found", StringComparison.Ordinal)
+            ? $"The password in {settings.PasswordFile} does not open the repository."
+            : $"restic could not {what} ({Summary(result)}).",
+        result.ExitCode);
+
+    private static string Summary(ToolResult result)
+    {
+        var said = string.Join("; ", (result.Error.Length > 0 ? result.Error : result.Output).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).TakeLast(6));
+        return said.Length == 0 ? $"exit code {result.ExitCode}" : said.Length > 1000 ? said[..1000] : said;
+    }
+
+    private static string LastLine(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault() ?? "it did not say what";
+}

@@ -1,0 +1,156 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using ControlCenter.Runtime.Storage.Embedded;
+
+namespace ControlCenter.Runtime.Recovery.Tools;
+
+/// <summary>A program of others, to be run to its end.</summary>
+/// <param name="Program">Its name in PATH, or its path.</param>
+/// <param name="Arguments">No secret is among them: everybody on the machine can read them.</param>
+internal sealed record ToolRun(string Program, IReadOnlyList<string> Arguments)
+{
+    /// <summary>Its whole environment beside PATH and the locale; the host's own is not handed on.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>A program that says and finishes nothing for so long hangs, and is ended.</summary>
+    public TimeSpan Silence { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Takes each line of its output as it comes; lines taken here are not kept.</summary>
+    public Action<string>? OnLine { get; init; }
+
+    /// <summary>Whether it says something because it works, other than by output: a file that grows. Asked while it is silent.</summary>
+    public Func<bool>? Works { get; init; }
+}
+
+/// <summary>How a program ended.</summary>
+/// <param name="ExitCode">0 where all is well.</param>
+/// <param name="Output">What it printed, unless it was taken line by line.</param>
+/// <param name="Error">The end of what it complained of.</param>
+internal sealed record ToolResult(int ExitCode, string Output, string Error);
+
+/// <summary>A program that could not be run, hung, or ended badly. The message is for the founder.</summary>
+public sealed class ToolException(string message, int? exitCode = null) : Exception(message)
+{
+    /// <summary>How it ended; null where it did not run, or hung.</summary>
+    public int? ExitCode { get; } = exitCode;
+}
+
+/// <summary>Runs programs of others: never through a shell, with an environment of their own, and never for ever.</summary>
+internal static class ToolProcess
+{
+    // Programs that complain at length say what matters last.
+    private const int MostError = 8 * 1024;
+    private const int MostOutput = 64 * 1024 * 1024;
+    private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
+
+    /// <summary>Runs it to its end.</summary>
+    /// <exception cref="ToolException">It is not there, or hung.</exception>
+    public static async Task<ToolResult> RunAsync(ToolRun run, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var info = ServerCommand.StartInfo(run.Program, run.Arguments, asOwner: null);
+        (info.RedirectStandardInput, info.RedirectStandardOutput, info.RedirectStandardError) = (true, true, true);
+        foreach (var (name, value) in run.Environment)
+        {
+            info.Environment[name] = value;
+        }
+
+        using var process = Start(info);
+        process.StandardInput.Close();
+        var heard = time.GetTimestamp();
+        var output = new System.Text.StringBuilder();
+        var error = new Queue<string>();
+        var reading = Task.WhenAll(
+            ReadAsync(process.StandardOutput, line =>
+            {
+                Interlocked.Exchange(ref heard, time.GetTimestamp());
+                if (run.OnLine is { } take)
+                {
+                    take(line);
+                }
+                else if (output.Length < MostOutput)
+                {
+                    output.Append(line).Append('\n');
+                }
+            }),
+            ReadAsync(process.StandardError, line =>
+            {
+                Interlocked.Exchange(ref heard, time.GetTimestamp());
+                error.Enqueue(line);
+                while (error.Count > 1 && error.Sum(l => l.Length) > MostError)
+                {
+                    error.Dequeue();
+                }
+            }));
+        try
+        {
+            var ended = process.WaitForExitAsync(cancellationToken);
+            while (await Task.WhenAny(ended, Task.Delay(LookEvery, time, cancellationToken)) != ended)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (time.GetElapsedTime(Interlocked.Read(ref heard)) <= run.Silence)
+                {
+                    continue;
+                }
+
+                if (run.Works?.Invoke() != true)
+                {
+                    throw new ToolException($"{Path.GetFileName(run.Program)} said nothing for {run.Silence.TotalMinutes:0.#} minutes and was ended.");
+                }
+
+                Interlocked.Exchange(ref heard, time.GetTimestamp());
+            }
+
+            await ended;
+            // What it started and left behind may hold its output open; it has ended all the same.
+            await reading.WaitAsync(StopGrace, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return new ToolResult(process.ExitCode, output.ToString(), string.Join('\n', error.ToArray()));
+        }
+        catch
+        {
+            await EndAsync(process, time);
+            throw;
+        }
+    }
+
+    /// <summary>Starts a program that runs beside the host.</summary>
+    /// <exception cref="ToolException">It is not there.</exception>
+    public static Process Start(ProcessStartInfo info)
+    {
+        try
+        {
+            return Process.Start(info)!;
+        }
+        catch (Win32Exception fault)
+        {
+            throw new ToolException($"{Path.GetFileName(info.FileName)} cannot be run: {fault.Message}. Install it (apt-get install restic postgresql).");
+        }
+    }
+
+    /// <summary>Ends a program and what it started: politely first, so that it takes its locks away.</summary>
+    public static async Task EndAsync(Process process, TimeProvider time)
+    {
+        if (process.HasExited)
+        {
+            return;
+        }
+
+        await ServerProcesses.SignalAsync(process.Id, "INT", CancellationToken.None);
+        try
+        {
+            await process.WaitForExitAsync(CancellationToken.None).WaitAsync(StopGrace, time);
+        }
+        catch (TimeoutException)
+        {
+            process.Kill(entireProcessTree: true);
+        }
+    }
+
+    private static async Task ReadAsync(StreamReader from, Action<string> take)
+    {
+        while (await from.ReadLineAsync() is { } line)
+        {
+            take(line);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+using System.Globalization;
+using ControlCenter.Domain.Access;
+using ControlCenter.Domain.Ids;
+using ControlCenter.Domain.Recovery;
+using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Recovery.Tools;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Recovery.Wal;
+
+/// <summary>
+/// Brings the write-ahead log into the repository as it is written: received continuously, shipped every ten seconds while
+/// something is written, sealed by the batch. Of several hosts one does it.
+/// </summary>
+public sealed class StreamWal(
+    NpgsqlDataSource database, Transactions transactions, RecoverySettings settings, Restic restic, PostgresTools tools, TimeProvider time, ILogger<StreamWal> logger)
+    : SupervisedService("wal-stream", time, logger)
+{
+    private const long OneHost = 0x43435F57414C; // "CC_WAL"
+
+    /// <summary>Finished segments are sealed by so many (1 GiB), or once the batch is so old.</summary>
+    private const int SealSegments = 64;
+
+    private static readonly TimeSpan SealAfter = TimeSpan.FromMinutes(30);
+
+    // What the server logs by itself while nothing happens, a snapshot of running transactions say, can wait for its minute.
+    private const ulong Little = 4096;
+
+    private static readonly TimeSpan LittleAfter = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan ReceivePatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
+
+    private readonly SemaphoreSlim _oneAtATime = new(1, 1);
+    private readonly List<string> _unsealed = [];
+    private Standing? _standing;
+    private Lsn _shipped;
+    private long _shippedAt;
+    private long _batchSince;
+
+    /// <inheritdoc />
+    public override TimeSpan SilentAfter => TimeSpan.FromMinutes(5);
+
+    /// <summary>Ships what has been written by now, and returns once it is in the repository.</summary>
+    /// <exception cref="ToolException">It did not get there.</exception>
+    /// <exception cref="InvalidOperationException">Another host ships the log, or this one does not yet.</exception>
+    public async Task<WalShipment> ShipNowAsync(CancellationToken cancellationToken)
+    {
+        await _oneAtATime.WaitAsync(cancellationToken);
+        try
+        {
+            return await ShipAsync(_standing ?? throw new InvalidOperationException("The log is not received by this host."), seal: false, cancellationToken);
+        }
+        finally
+        {
+            _oneAtATime.Release();
+        }
+    }
+
+    /// <inheritdoc />
+    protected override async Task RunAsync(CancellationToken stoppingToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(stoppingToken);
+        await WaitForTurnAsync(connection, stoppingToken);
+        Directory.CreateDirectory(settings.ScratchFolder);
+        await restic.EnsureAsync(stoppingToken);
+        await restic.UnlockAsync(stoppingToken);
+        var (system, segmentBytes) = await ClusterAsync(connection, stoppingToken);
+        var (receiver, lost) = await WalReceiver.StartAsync(tools, connection, settings.WalFolder, Time, stoppingToken);
+        await using var started = receiver;
+        if (lost)
+        {
+            await transactions.RunAsync(Caller.Host, (unit, _) =>
+            {
+                unit.Record("backup.wal_lost", ("replication_slot", WalReceiver.Slot), new { Detail = "The slot fell further behind than the server may keep log for. From here to the next base backup nothing can be restored." });
+                return Task.FromResult(true);
+            }, stoppingToken);
+        }
+
+        _standing = new Standing(connection, receiver, new WalFolder(settings.WalFolder, segmentBytes), system);
+        (_batchSince, _shippedAt) = (Time.GetTimestamp(), 0);
+        try
+        {
+            using var timer = new PeriodicTimer(RecoverySettings.ShipEvery, Time);
+            do
+            {
+                await _oneAtATime.WaitAsync(stoppingToken);
+                try
+                {
+                    await LookAsync(_standing, stoppingToken);
+                }
+                finally
+                {
+                    _oneAtATime.Release();
+                }
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        finally
+        {
+            _standing = null;
+        }
+    }
+
+    private async Task LookAsync(Standing standing, CancellationToken cancellationToken)
+    {
+        if (!standing.Receiver.Runs)
+        {
+            // Says why, which starting anew would not.
+            await standing.Receiver.WaitForAsync(standing.Connection, new Lsn(ulong.MaxValue), TimeSpan.Zero, cancellationToken);
+        }
+
+        var finished = standing.Folder.Segments().Count(s => !s.IsPartial);
+        var seal = finished > SealSegments || (finished > 1 && Time.GetElapsedTime(_batchSince) > SealAfter);
+        var ahead = await WrittenAsync(standing, cancellationToken) is var written && written > _shipped ? written.Value - _shipped.Value : 0;
+        if (seal || ahead > Little || (ahead > 0 && Time.GetElapsedTime(_shippedAt) > LittleAfter))
+        {
+            var shipment = await ShipAsync(standing, seal, cancellationToken);
+            Beat(string.Create(CultureInfo.InvariantCulture, $"log through {shipment.Through} is in the repository"));
+        }
+        else
+        {
+            Beat("nothing was written since the last shipment");
+        }
+    }
+
+    private async Task<WalShipment> ShipAsync(Standing standing, bool seal, CancellationToken cancellationToken)
+    {
+        var began = Time.GetTimestamp();
+        var (at, timeline, through) = await MarkAsync(standing, cancellationToken);
+        await standing.Receiver.WaitForAsync(standing.Connection, through, ReceivePatience, cancellationToken);
+        var staged = Path.Combine(settings.ScratchFolder, "wal");
+        var segments = standing.Folder.Stage(staged);
+        var id = Uuid7.New(Time);
+        var marks = new MarkedSnapshot("", SnapshotKind.Wal, id, standing.System, at)
+        {
+            Timeline = timeline,
+            Start = through,
+            Stop = through,
+            Segments = segments,
+            IsSealed = seal,
+        };
+        var upload = await restic.BackupAsync(staged, SnapshotTags.Of(marks), progress: null, cancellationToken);
+        var seconds = Time.GetElapsedTime(began).TotalSeconds;
+        await RecordAsync(id, at, timeline, through, upload, seal, seconds, cancellationToken);
+        if (seal)
+        {
+            await restic.ForgetAsync(_unsealed, cancellationToken);
+            _unsealed.Clear();
+            standing.Folder.RemoveSealed(segments);
+            _batchSince = Time.GetTimestamp();
+        }
+        else
+        {
+            _unsealed.Add(upload.SnapshotId);
+        }
+
+        // The mark is log too: what is behind it is what others write.
+        (_shipped, _shippedAt) = (through, Time.GetTimestamp());
+        return new WalShipment(at, timeline, through);
+    }
+
+    // A commit of its own behind everything that was committed by then: a restore to any moment before it finds a later commit
+    // to stop at (PostgreSQL, recovery_target_time).
+    private static async Task<(DateTimeOffset At, uint Timeline, Lsn Through)> MarkAsync(Standing standing, CancellationToken cancellationToken)
+    {
+        await using var batch = new NpgsqlBatch(standing.Connection)
+        {
+            BatchCommands =
+            {
+                new("select clock_timestamp()"),
+                new("select pg_logical_emit_message(true, 'control-center', 'shipment')"),
+            },
+        };
+        var at = new DateTimeOffset((DateTime)(await batch.ExecuteScalarAsync(cancellationToken))!, TimeSpan.Zero);
+        await using var command = new NpgsqlCommand("select pg_current_wal_flush_lsn()::text, timeline_id from pg_control_checkpoint()", standing.Connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (at, (uint)reader.GetInt32(1), Lsn.TryParse(reader.GetString(0))!.Value);
+    }
+
+    private static async Task<Lsn> WrittenAsync(Standing standing, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select pg_current_wal_flush_lsn()::text", standing.Connection);
+        return Lsn.TryParse((string)(await command.ExecuteScalarAsync(cancellationToken))!)!.Value;
+    }
+
+    private static async Task<(string System, uint SegmentBytes)> ClusterAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            "select system_identifier::text, (select setting::bigint from pg_settings where name = 'wal_segment_size') from pg_control_system()", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (reader.GetString(0), (uint)reader.GetInt64(1));
+    }
+
+    private async Task WaitForTurnAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await using var command = new NpgsqlCommand($"select pg_try_advisory_lock({OneHost})", connection);
+            if ((bool)(await command.ExecuteScalarAsync(cancellationToken))!)
+            {
+                return;
+            }
+
+            Beat("another host ships the log");
+            await Task.Delay(AskAgain, Time, cancellationToken);
+        }
+    }
+
+    private async Task RecordAsync(
+        Guid id, DateTimeOffset at, uint timeline, Lsn through, ResticUpload upload, bool seal, double seconds, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            insert into wal_shipments (id, at, timeline, through, snapshot_id, is_sealed, bytes_added, seconds)
+            values (@id, @at, @timeline, @through::pg_lsn, @snapshot, @sealed, @bytes, @seconds)
+            """);
+        command.Parameters.AddWithValue("id", id);
+        command.Parameters.AddWithValue("at", at);
+        command.Parameters.AddWithValue("timeline", (long)timeline);
+        command.Parameters.AddWithValue("through", through.ToString());
+        command.Parameters.AddWithValue("snapshot", upload.SnapshotId);
+        command.Parameters.AddWithValue("sealed", seal);
+        command.Parameters.AddWithValue("bytes", upload.DataAdded);
+        command.Parameters.AddWithValue("seconds", (decimal)seconds);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private sealed record Standing(NpgsqlConnection Connection, WalReceiver Receiver, WalFolder Folder, string System);
+}

@@ -1,0 +1,107 @@
+using ControlCenter.Domain.Access;
+using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Backups;
+using ControlCenter.Runtime.Recovery.Restore;
+using ControlCenter.Runtime.Recovery.Tools;
+using ControlCenter.Runtime.Recovery.Wal;
+using ControlCenter.Runtime.Storage;
+using ControlCenter.Runtime.Storage.Embedded;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Tests.Recovery;
+
+/// <summary>A whole cluster of its own with its repository: what is physical can only be tried on one.</summary>
+internal sealed class BackedUpCluster : IAsyncDisposable
+{
+    private readonly EmbeddedPostgres _postgres;
+    private readonly ServiceProvider _services;
+
+    private BackedUpCluster(string home, EmbeddedPostgres postgres)
+    {
+        (Home, _postgres) = (home, postgres);
+        _services = new ServiceCollection().AddLogging().AddRuntime(postgres.ConnectionString).BuildServiceProvider();
+        Database = _services.GetRequiredService<NpgsqlDataSource>();
+        Settings = new RecoverySettings(Path.Combine(home, "recovery"), Path.Combine(home, "repository"), Path.Combine(home, "password")) { IsBesideData = true };
+        Restic = new Restic(Settings, TimeProvider.System);
+        Tools = new PostgresTools(_services.GetRequiredService<DatabaseAddress>(), Settings);
+        var transactions = _services.GetRequiredService<Transactions>();
+        Stream = new StreamWal(Database, transactions, Settings, Restic, Tools, TimeProvider.System, NullLogger<StreamWal>.Instance);
+        Base = new TakeBaseBackup(Database, Settings, Restic, Tools, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
+        Restore = new RestoreCluster(Restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance);
+    }
+
+    public string Home { get; }
+
+    public NpgsqlDataSource Database { get; }
+
+    public RecoverySettings Settings { get; }
+
+    public Restic Restic { get; }
+
+    public PostgresTools Tools { get; }
+
+    public StreamWal Stream { get; }
+
+    public TakeBaseBackup Base { get; }
+
+    public RestoreCluster Restore { get; }
+
+    public static async Task<BackedUpCluster> StartAsync(CancellationToken cancellationToken)
+    {
+        var home = Directory.CreateTempSubdirectory("cc-recovery-").FullName;
+        File.SetUnixFileMode(home, (UnixFileMode)0b111_101_101);
+        var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(Path.Combine(home, "old")), NullLogger.Instance, TimeProvider.System, cancellationToken);
+        var cluster = new BackedUpCluster(home, postgres);
+        await File.WriteAllTextAsync(cluster.Settings.PasswordFile, "a password of the repository's own\n", cancellationToken);
+        Directory.CreateDirectory(cluster.Settings.ScratchFolder);
+        await using var db = new ControlCenterDb(new DbContextOptionsBuilder<ControlCenterDb>().UseNpgsql(cluster.Database).Options);
+        await db.Database.MigrateAsync(cancellationToken);
+        await cluster.ExecuteAsync($"insert into actors (id, name, role) values ('{Actor.HostId}', 'control-center', 'system_service') on conflict do nothing", cancellationToken);
+        await cluster.ExecuteAsync("create table marker (name text primary key, at timestamptz not null default clock_timestamp())", cancellationToken);
+        await cluster.Stream.StartAsync(cancellationToken);
+        await cluster.Stream.NextCycleAsync().WaitAsync(TimeSpan.FromMinutes(1), cancellationToken);
+        return cluster;
+    }
+
+    public Task<MarkedSnapshot> TakeBaseAsync(CancellationToken cancellationToken) => Base.ExecuteAsync(null, false, Caller.Host, null, cancellationToken);
+
+    /// <summary>Adds a marker and returns a moment after it, which is before whatever comes next.</summary>
+    public async Task<DateTimeOffset> MarkAsync(string name, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync($"insert into marker (name) values ('{name}')", cancellationToken);
+        await using var command = Database.CreateCommand("select clock_timestamp()");
+        return new DateTimeOffset((DateTime)(await command.ExecuteScalarAsync(cancellationToken))!, TimeSpan.Zero);
+    }
+
+    public async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    {
+        await using var command = Database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Restores a moment into a folder of its own and returns the markers that are there.</summary>
+    public async Task<(RestoredCluster Restored, string[] Markers)> RestoreAsync(DateTimeOffset? to, CancellationToken cancellationToken)
+    {
+        string[] markers = [];
+        var plan = RestorePlan.Of(await RepositoryIndex.ReadAsync(Restic, cancellationToken), to);
+        var restored = await Restore.ExecuteAsync(plan, Path.Combine(Home, Guid.NewGuid().ToString("N")), async (connection, ct) =>
+        {
+            await using var command = new NpgsqlCommand("select coalesce(array_agg(name order by at), '{}') from marker", connection);
+            markers = (string[])(await command.ExecuteScalarAsync(ct))!;
+        }, null, cancellationToken);
+        return (restored, markers);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Stream.StopAsync(CancellationToken.None);
+        Stream.Dispose();
+        await _services.DisposeAsync();
+        await _postgres.DisposeAsync();
+        Directory.Delete(Home, recursive: true);
+    }
+}
