@@ -51,7 +51,7 @@ public sealed partial class ArrowsTests
         ["hosts"] = "Hosts", ["host_samples"] = "Hosts",
         ["agent_definitions"] = "Execution", ["definition_agents"] = "Execution", ["sessions"] = "Execution", ["runtimes"] = "Execution",
         ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
-        ["backups"] = "Recovery", ["wal_shipments"] = "Recovery",
+        ["backups"] = "Recovery", ["wal_shipments"] = "Recovery", ["repository_checks"] = "Recovery",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
     };
 

@@ -30,7 +30,10 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         Tools = new PostgresTools(_services.GetRequiredService<DatabaseAddress>(), Settings);
         var transactions = _services.GetRequiredService<Transactions>();
         Stream = new StreamWal(Database, transactions, Settings, Restic, Tools, TimeProvider.System, NullLogger<StreamWal>.Instance);
-        Base = new TakeBaseBackup(Database, Settings, Restic, Tools, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
+        var run = new RunBackup(Settings, Restic, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
+        Base = new TakeBaseBackup(Database, Settings, Tools, run, TimeProvider.System);
+        Dump = new TakeDump(Database, Tools, run, TimeProvider.System);
+        Verify = new VerifyRepository(Restic, transactions, TimeProvider.System);
         Restore = new RestoreCluster(Restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance);
     }
 
@@ -47,6 +50,10 @@ internal sealed class BackedUpCluster : IAsyncDisposable
     public StreamWal Stream { get; }
 
     public TakeBaseBackup Base { get; }
+
+    public TakeDump Dump { get; }
+
+    public VerifyRepository Verify { get; }
 
     public RestoreCluster Restore { get; }
 

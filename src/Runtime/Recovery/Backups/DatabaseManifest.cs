@@ -31,8 +31,7 @@ public sealed record DatabaseManifest(DateTimeOffset CountedAt, string Place, st
         DatabaseManifest manifest;
         await using (var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken))
         {
-            // The first statement takes the snapshot that everything after it is counted in.
-            manifest = (await MomentAsync(connection, cancellationToken)) with { Tables = await CountAsync(connection, cancellationToken) };
+            manifest = await CountInAsync(connection, cancellationToken);
             await transaction.CommitAsync(cancellationToken);
         }
 
@@ -40,6 +39,10 @@ public sealed record DatabaseManifest(DateTimeOffset CountedAt, string Place, st
         await mark.ExecuteNonQueryAsync(cancellationToken);
         return manifest;
     }
+
+    /// <summary>Counts everything in the snapshot of the transaction that is open.</summary>
+    public static async Task<DatabaseManifest> CountInAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        await MomentAsync(connection, cancellationToken) with { Tables = await CountAsync(connection, cancellationToken) };
 
     /// <summary>Counts the tables of a database.</summary>
     public static async Task<IReadOnlyList<TableCount>> CountAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

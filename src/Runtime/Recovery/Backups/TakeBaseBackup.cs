@@ -8,8 +8,7 @@ using Npgsql;
 namespace ControlCenter.Runtime.Recovery.Backups;
 
 /// <summary>Takes a physical copy of the whole cluster, proves that it is whole, and puts it into the repository (blueprint 10.3A, as corrected in design.md).</summary>
-public sealed class TakeBaseBackup(
-    NpgsqlDataSource database, RecoverySettings settings, Restic restic, PostgresTools tools, BackupLog log, TimeProvider time)
+public sealed class TakeBaseBackup(NpgsqlDataSource database, RecoverySettings settings, PostgresTools tools, RunBackup run, TimeProvider time)
 {
     /// <summary>Takes one.</summary>
     /// <param name="reason">Why, where somebody asked for it: <c>before migration 42</c>.</param>
@@ -18,54 +17,31 @@ public sealed class TakeBaseBackup(
     /// <param name="progress">Is told where it is.</param>
     /// <param name="cancellationToken">Breaks it off; it has then failed.</param>
     /// <exception cref="ToolException">It failed; it is recorded why.</exception>
-    public async Task<MarkedSnapshot> ExecuteAsync(string? reason, bool milestone, Caller caller, IProgress<string>? progress, CancellationToken cancellationToken)
-    {
-        var began = time.GetTimestamp();
-        var id = await log.BeginAsync(SnapshotKind.Base, reason, milestone, caller, cancellationToken);
-        // A folder of its own: what an earlier host's pg_basebackup may still be writing is none of this one's.
-        var folder = Path.Combine(settings.ScratchFolder, $"base-{id:N}");
-        try
+    public Task<MarkedSnapshot> ExecuteAsync(string? reason, bool milestone, Caller caller, IProgress<string>? progress, CancellationToken cancellationToken) =>
+        run.ExecuteAsync(SnapshotKind.Base, reason, milestone, caller, progress, async (id, folder, ct) =>
         {
-            await using var connection = await database.OpenConnectionAsync(cancellationToken);
-            await RequireSpaceAsync(connection, cancellationToken);
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            await using var connection = await database.OpenConnectionAsync(ct);
+            await RequireSpaceAsync(connection, ct);
             var data = Path.Combine(folder, "data");
             progress?.Report("copying the cluster");
             await RunAsync("pg_basebackup",
                 ["--pgdata", data, "--wal-method", "none", "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", $"control-center {id}", "--no-password", "--dbname", tools.Connection()],
-                Grows(data), cancellationToken);
-            var manifest = await DatabaseManifest.TakeAsync(connection, cancellationToken);
+                Grows(data), ct);
+            var manifest = await DatabaseManifest.TakeAsync(connection, ct);
             progress?.Report("verifying the copy");
-            await RunAsync("pg_verifybackup", ["--no-parse-wal", "--quiet", data], null, cancellationToken);
-            await manifest.WriteAsync(folder, cancellationToken);
-            var (timeline, start, stop) = await RangeAsync(data, cancellationToken);
-            var marks = new MarkedSnapshot("", SnapshotKind.Base, id, await SystemAsync(connection, cancellationToken), manifest.CountedAt)
-            {
-                Timeline = timeline,
-                Start = start,
-                Stop = stop,
-                IsMilestone = milestone,
-            };
-            progress?.Report("uploading");
-            var upload = await restic.BackupAsync(folder, SnapshotTags.Of(marks), null, cancellationToken);
-            var taken = marks with { SnapshotId = upload.SnapshotId };
-            await log.SucceededAsync(taken, upload, manifest, time.GetElapsedTime(began), caller, cancellationToken);
-            return taken;
-        }
-        catch (Exception fault)
-        {
-            // Recorded whatever it was, also when the host stops: a backup that has not succeeded is never shown as one that may have.
-            await log.FailedAsync(id, SnapshotKind.Base, fault is OperationCanceledException ? "It was broken off." : fault.Message, caller, CancellationToken.None);
-            throw;
-        }
-        finally
-        {
-            if (Directory.Exists(folder))
-            {
-                Directory.Delete(folder, recursive: true);
-            }
-        }
-    }
+            await RunAsync("pg_verifybackup", ["--no-parse-wal", "--quiet", data], null, ct);
+            await manifest.WriteAsync(folder, ct);
+            var (timeline, start, stop) = await RangeAsync(data, ct);
+            return new PreparedBackup(
+                new MarkedSnapshot("", SnapshotKind.Base, id, await RunBackup.SystemAsync(connection, ct), manifest.CountedAt)
+                {
+                    Timeline = timeline,
+                    Start = start,
+                    Stop = stop,
+                    IsMilestone = milestone,
+                },
+                manifest);
+        }, cancellationToken);
 
     private async Task RunAsync(string program, IReadOnlyList<string> arguments, Func<bool>? works, CancellationToken cancellationToken)
     {
@@ -96,12 +72,6 @@ public sealed class TakeBaseBackup(
             throw new ToolException(string.Create(CultureInfo.InvariantCulture,
                 $"A copy of the cluster needs {needed / 1048576:#,0} MiB in {settings.ScratchFolder}, and {free / 1048576:#,0} MiB are free there."));
         }
-    }
-
-    private static async Task<string> SystemAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand("select system_identifier::text from pg_control_system()", connection);
-        return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     // PostgreSQL, "Backup Manifest Format": WAL-Ranges.

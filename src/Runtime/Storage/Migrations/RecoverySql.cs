@@ -45,7 +45,18 @@ internal static class RecoverySql
             arrived_at timestamptz not null default clock_timestamp()
         );
         create index wal_shipments_by_time on wal_shipments (at);
+
+        create table repository_checks (
+            id uuid primary key,
+            at timestamptz not null default clock_timestamp(),
+            -- Null for all of it.
+            part integer,
+            is_sound boolean not null,
+            detail text not null,
+            seconds numeric(10, 3) not null
+        );
+        create index repository_checks_by_time on repository_checks (at);
         """;
 
-    public const string Down = "drop table backups, wal_shipments;";
+    public const string Down = "drop table backups, wal_shipments, repository_checks;";
 }

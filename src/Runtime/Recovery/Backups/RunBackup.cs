@@ -1,0 +1,63 @@
+using ControlCenter.Domain.Access;
+using ControlCenter.Runtime.Recovery.Tools;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Recovery.Backups;
+
+/// <summary>A folder that is ready to be uploaded.</summary>
+/// <param name="Marks">What it is; without its snapshot, which is made next.</param>
+/// <param name="Manifest">What was in the database; null for what is not of it.</param>
+public sealed record PreparedBackup(MarkedSnapshot Marks, DatabaseManifest? Manifest);
+
+/// <summary>What all backups have in common: recorded from its beginning, made in a folder of its own, uploaded, recorded however it ended.</summary>
+public sealed class RunBackup(RecoverySettings settings, Restic restic, BackupLog log, TimeProvider time)
+{
+    /// <summary>Runs one.</summary>
+    /// <param name="kind">What it is of.</param>
+    /// <param name="reason">Why, where somebody asked.</param>
+    /// <param name="milestone">It is held until it is reviewed.</param>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="progress">Is told where it is.</param>
+    /// <param name="prepare">Fills the folder.</param>
+    /// <param name="cancellationToken">Breaks it off; it has then failed.</param>
+    public async Task<MarkedSnapshot> ExecuteAsync(
+        SnapshotKind kind, string? reason, bool milestone, Caller caller, IProgress<string>? progress,
+        Func<Guid, string, CancellationToken, Task<PreparedBackup>> prepare, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        var id = await log.BeginAsync(kind, reason, milestone, caller, cancellationToken);
+        // A folder of its own: what an earlier host's program may still be writing is none of this one's.
+        var folder = Path.Combine(settings.ScratchFolder, $"{kind.ToString().ToLowerInvariant()}-{id:N}");
+        try
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            await restic.EnsureAsync(cancellationToken);
+            var prepared = await prepare(id, folder, cancellationToken);
+            progress?.Report("uploading");
+            var upload = await restic.BackupAsync(folder, SnapshotTags.Of(prepared.Marks), null, cancellationToken);
+            var taken = prepared.Marks with { SnapshotId = upload.SnapshotId };
+            await log.SucceededAsync(taken, upload, prepared.Manifest, time.GetElapsedTime(began), caller, cancellationToken);
+            return taken;
+        }
+        catch (Exception fault)
+        {
+            // Recorded whatever it was, also when the host stops: a backup that has not succeeded is never shown as one that may have.
+            await log.FailedAsync(id, kind, fault is OperationCanceledException ? "It was broken off." : fault.Message, caller, CancellationToken.None);
+            throw;
+        }
+        finally
+        {
+            if (Directory.Exists(folder))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    /// <summary>The cluster's system identifier.</summary>
+    internal static async Task<string> SystemAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select system_identifier::text from pg_control_system()", connection);
+        return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+}
