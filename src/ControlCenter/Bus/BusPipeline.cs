@@ -73,6 +73,7 @@ internal static class BusPipeline
         routes.MapModels();
         routes.MapHosts();
         routes.MapDefinitions();
+        routes.MapRuntimes();
         routes.MapMcp(McpEndpoint.Path);
         app.MapMcp(McpEndpoint.Path);
         app.MapGateway();
