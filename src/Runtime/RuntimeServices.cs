@@ -122,6 +122,7 @@ public static class RuntimeServices
         services.AddSingleton<DecideEscalation>();
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
+        services.AddService<EscalateUncertainSessions>();
         services.AddService<EscalateBudgetBreaches>();
 
         services.TryAddSingleton(new CostEnvironment("LOC"));
