@@ -77,6 +77,9 @@ internal sealed partial class Supervisor : IAsyncDisposable
     /// <summary>Takes back an announcement: it is not started after all.</summary>
     public void Withdraw(Guid runtimeId) => _starting.TryRemove(runtimeId, out _);
 
+    /// <summary>Asks for a report.</summary>
+    public void Nudge() => Changed();
+
     /// <summary>Starts a runtime. One that cannot be started is known from then on as ended, with the reason.</summary>
     /// <param name="start">What to start.</param>
     /// <param name="bus">The bus's address as reached from here.</param>
