@@ -4,6 +4,7 @@ using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Execution.Transcripts;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
@@ -143,6 +144,12 @@ public static class RuntimeServices
         services.AddSingleton<EffectivePriceQueries>();
         services.AddSingleton<CostReasonQueries>();
         services.AddService<WatchCostLag>();
+
+        services.AddSingleton(provider => new TranscriptStore(Path.Combine(provider.GetRequiredService<DataFolder>().Folder, "transcripts")));
+        services.AddSingleton<OutputFeed>();
+        services.AddSingleton<AppendOutput>();
+        services.AddSingleton<TranscriptQueries>();
+        services.AddService<KeepTranscripts>();
 
         services.AddSingleton<KeptRateLimits>();
 

@@ -4,6 +4,7 @@ using ControlCenter.Costs;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Escalations;
 using ControlCenter.Events;
+using ControlCenter.Execution;
 using ControlCenter.Governance;
 using ControlCenter.Health;
 using ControlCenter.Mcp;
@@ -69,6 +70,7 @@ internal static class BusPipeline
         routes.MapBreakers();
         routes.MapActors();
         routes.MapModels();
+        routes.MapOutput();
         routes.MapMcp(McpEndpoint.Path);
         app.MapMcp(McpEndpoint.Path);
         app.MapGateway();
