@@ -10,6 +10,7 @@ using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Limits;
 using ControlCenter.Runtime.Models;
+using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Work;
 using Microsoft.EntityFrameworkCore;
@@ -123,6 +124,7 @@ public static class RuntimeServices
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
         services.AddService<EscalateBudgetBreaches>();
+        services.AddService<EscalateStuckRuntimes>();
 
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
@@ -150,6 +152,14 @@ public static class RuntimeServices
         services.AddSingleton<AppendOutput>();
         services.AddSingleton<TranscriptQueries>();
         services.AddService<KeepTranscripts>();
+
+        services.TryAddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), Environment.MachineName, "host"));
+        services.AddSingleton<Primary>();
+        services.AddService<HoldPrimary>();
+        services.AddSingleton<AssignmentPolicies>();
+        services.AddSingleton<ModelReach>();
+        services.AddSingleton<OrchestratorQueries>();
+        services.AddService<WatchProgress>();
 
         services.AddSingleton<KeptRateLimits>();
 

@@ -9,6 +9,7 @@ using ControlCenter.Governance;
 using ControlCenter.Health;
 using ControlCenter.Mcp;
 using ControlCenter.Models;
+using ControlCenter.Orchestration;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Work;
@@ -71,6 +72,7 @@ internal static class BusPipeline
         routes.MapActors();
         routes.MapModels();
         routes.MapOutput();
+        routes.MapOrchestrator();
         routes.MapMcp(McpEndpoint.Path);
         app.MapMcp(McpEndpoint.Path);
         app.MapGateway();
