@@ -5,6 +5,7 @@ using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Execution.Transcripts;
+using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
@@ -162,6 +163,8 @@ public static class RuntimeServices
         services.AddService<WatchProgress>();
 
         services.AddSingleton<KeptRateLimits>();
+
+        services.AddControlPlane();
 
         services.TryAddSingleton(new GatewayOptions());
         services.AddSingleton<ModelCatalogue>();

@@ -7,6 +7,7 @@ using ControlCenter.Events;
 using ControlCenter.Execution;
 using ControlCenter.Governance;
 using ControlCenter.Health;
+using ControlCenter.Hosts;
 using ControlCenter.Mcp;
 using ControlCenter.Models;
 using ControlCenter.Orchestration;
@@ -73,6 +74,8 @@ internal static class BusPipeline
         routes.MapModels();
         routes.MapOutput();
         routes.MapOrchestrator();
+        routes.MapHosts();
+        routes.MapDefinitions();
         routes.MapMcp(McpEndpoint.Path);
         app.MapMcp(McpEndpoint.Path);
         app.MapGateway();
