@@ -160,6 +160,8 @@ public static class RuntimeServices
         services.AddSingleton<AssignmentPolicies>();
         services.AddSingleton<ModelReach>();
         services.AddSingleton<OrchestratorQueries>();
+        services.TryAddSingleton<RequestRuntime>();
+        services.AddService<AssignTasks>();
         services.AddService<WatchProgress>();
 
         services.AddSingleton<KeptRateLimits>();

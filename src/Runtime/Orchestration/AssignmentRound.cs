@@ -40,18 +40,9 @@ internal sealed class AssignmentRound(AssignmentSituation situation, AssignmentP
             return new AssignmentDecision(task, AssignmentDecision.Waits, reason, []);
         }
 
-        if (task.OfferedSecondsAgo is null or var offered && offered < policy.IdleAgentSeconds)
-        {
-            if (_idle.Find(a => task.Required.All(a.Capabilities.Contains)) is { } idle)
-            {
-                _idle.Remove(idle);
-                return task.OfferedSecondsAgo is not null && task.LastOutcome == AssignmentDecision.IdleAgent
-                    ? new AssignmentDecision(task, AssignmentDecision.IdleAgent, task.LastReason!, [])
-                    : new AssignmentDecision(task, AssignmentDecision.IdleAgent, $"{idle.Name} has nothing to do and is able to do it: it is left to claim it", [], Agent: idle);
-            }
-        }
-
-        return Start(task);
+        return (task.OfferedSecondsAgo ?? 0) < policy.IdleAgentSeconds && _idle.Find(a => task.Required.All(a.Capabilities.Contains)) is { } idle
+            ? LeaveTo(task, idle)
+            : Start(task);
     }
 
     /// <summary>Takes back what a start would have taken, where it was refused.</summary>
@@ -60,6 +51,15 @@ internal sealed class AssignmentRound(AssignmentSituation situation, AssignmentP
         _running[decision.Definition!.Id]--;
         _underWay[decision.Task.Project ?? ""]--;
         _waitingForSlot--;
+    }
+
+    // Agents claim by themselves: which of two idle ones is faster is no reason to tell it anew.
+    private AssignmentDecision LeaveTo(ReadyTask task, IdleAgent idle)
+    {
+        _idle.Remove(idle);
+        return task.LastOutcome == AssignmentDecision.IdleAgent
+            ? new AssignmentDecision(task, AssignmentDecision.IdleAgent, task.LastReason!, [], Agent: idle)
+            : new AssignmentDecision(task, AssignmentDecision.IdleAgent, $"{idle.Name} has nothing to do and is able to do it: it is left to claim it", [], Agent: idle);
     }
 
     private string? Withheld(ReadyTask task) =>

@@ -1,11 +1,10 @@
 using ControlCenter.Domain.Access;
-using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Orchestration;
 using ControlCenter.TestSupport;
 using ControlCenter.Tests.Work;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 
 namespace ControlCenter.Tests.Orchestration;
 
@@ -73,18 +72,18 @@ public sealed class PrimaryTests(HostFixture fixture) : BusTests(fixture)
 
     private static Primary Of(RunningHost host) => host.Services.GetRequiredService<Primary>();
 
-    private static Task<bool> MayWriteAsync(RunningHost host, long epoch) =>
-        host.Services.GetRequiredService<Transactions>().RunAsync(Caller.Host, (unit, ct) => Of(host).HoldAsync(unit, epoch, ct), Stop: default);
+    private Task<bool> MayWriteAsync(RunningHost host, long epoch) =>
+        host.Services.GetRequiredService<Transactions>().RunAsync(Caller.Host, (unit, ct) => Of(host).HoldAsync(unit, epoch, ct), Stop);
 
-    // Holds its lease's service up in the middle: the service is alive and gets nowhere.
-    private static async Task<IAsyncDisposable> HeldUpAsync(RunningHost host)
+    // Its next renewal waits for a row that somebody else has, and gets no further.
+    private async Task<IAsyncDisposable> HeldUpAsync(RunningHost host)
     {
-        await host.Services.GetRequiredService<HoldPrimary>().StopSilentlyAsync();
-        return new Nothing();
-    }
-
-    private sealed class Nothing : IAsyncDisposable
-    {
-        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        var connection = new NpgsqlConnection(host.ConnectionString);
+        await connection.OpenAsync(Stop);
+        await connection.BeginTransactionAsync(Stop);
+        await using var command = new NpgsqlCommand("select 1 from leadership_candidates where holder_id = @id for update", connection);
+        command.Parameters.AddWithValue("id", Of(host).Self.Id);
+        await command.ExecuteScalarAsync(Stop);
+        return connection;
     }
 }

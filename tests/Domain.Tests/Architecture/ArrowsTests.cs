@@ -32,6 +32,7 @@ public sealed partial class ArrowsTests
         [("Models", "Costs")] = "a call is attributed before it is made",
         [("Models", "Governance")] = "a call's worst case is set aside before it is made, and settled after it",
         [("Orchestration", "Access")] = "a change of how much may be under way is audited in the same transaction",
+        [("Orchestration", "Execution")] = "an agent is asked for in the transaction that says why",
         [("Orchestration", "Governance")] = "what a budget withholds, and while nothing is admitted, is not assigned",
         [("Orchestration", "Models")] = "an agent whose models cannot be reached is not started",
         [("Runner", "Execution")] = "a runner speaks the protocol of what it runs",

@@ -25,11 +25,19 @@ public sealed record OutputRange(Guid RuntimeId, IReadOnlyList<NumberedLine> Ite
 /// <param name="Sha256">Of these, when it was closed; lower-case hex.</param>
 public sealed record TranscriptProof(Guid RuntimeId, string State, long Lines, long Bytes, string? Sha256);
 
+/// <summary>Where a text stands in a runtime's output.</summary>
+/// <param name="Text">What was looked for, in any case of letters.</param>
+/// <param name="Lines">The numbers of the lines that have it.</param>
+/// <param name="IsCut">There are more than are told.</param>
+public sealed record FoundLines(string Text, IReadOnlyList<long> Lines, bool IsCut);
+
 /// <summary>Reads transcripts.</summary>
 public sealed class TranscriptQueries(NpgsqlDataSource database, TranscriptStore transcripts, OutputFeed feed)
 {
     /// <summary>The longest range.</summary>
     public const int MostLines = 2_000;
+
+    private const int MostFound = 5_000;
 
     /// <summary>A range when nothing is said.</summary>
     public const int DefaultLines = 500;
@@ -73,6 +81,42 @@ public sealed class TranscriptQueries(NpgsqlDataSource database, TranscriptStore
         }
 
         return await ReadAsync(runtime, first, most, cancellationToken);
+    }
+
+    /// <summary>Finds a text; reads the whole transcript, part by part.</summary>
+    public async Task<FoundLines> FindAsync(Guid runtime, string text, CancellationToken cancellationToken)
+    {
+        var lines = new List<long>();
+        if (await FindAsync(runtime, cancellationToken) is { } found)
+        {
+            var file = transcripts.Of(found.Session, runtime);
+            for (var first = 0L; first < found.Standing.Lines && lines.Count <= MostFound; first += MostLines)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                lines.AddRange(file.Read(found.Standing, first, MostLines).Index().Where(l => l.Item.Text.Contains(text, StringComparison.OrdinalIgnoreCase)).Select(l => first + l.Index));
+            }
+        }
+
+        return new FoundLines(text, lines.Count > MostFound ? lines[..MostFound] : lines, lines.Count > MostFound);
+    }
+
+    /// <summary>The newest line of each of several runtimes that has any.</summary>
+    public async Task<IReadOnlyDictionary<Guid, NumberedLine>> NewestAsync(IReadOnlyCollection<Guid> runtimes, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("select id, session_id, transcript_lines, transcript_bytes from runtimes where id = any(@ids) and transcript_lines > 0");
+        command.Parameters.AddWithValue("ids", runtimes.ToArray());
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var newest = new Dictionary<Guid, NumberedLine>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var standing = new TranscriptStanding(reader.GetInt64(2), reader.GetInt64(3));
+            if (transcripts.Of(reader.GetGuid(1), reader.GetGuid(0)).Read(standing, standing.Lines - 1, 1) is [var line])
+            {
+                newest[reader.GetGuid(0)] = new NumberedLine(standing.Lines - 1, line.At, line.Source, line.Text);
+            }
+        }
+
+        return newest;
     }
 
     /// <summary>Reads the whole of it and compares it with the hash that was taken when it was closed.</summary>
