@@ -21,6 +21,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
 
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AfterFailedStart = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
 
     private readonly Guid _bootId = Uuid7.New(time);
@@ -131,7 +132,14 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
                     break;
                 }
 
-                Follow(supervisor, host.HostId, await held);
+                var before = _seen;
+                var orders = await held;
+                Follow(supervisor, host.HostId, orders);
+                if (orders.Mark == before)
+                {
+                    // Nothing new, and answered before its time: a bus that is stopping holds nothing back.
+                    await Task.WhenAny(change, Task.Delay(Breath, time, cancellationToken));
+                }
             }
             while (!change.IsCompleted);
         }
