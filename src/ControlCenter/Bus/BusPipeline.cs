@@ -76,6 +76,7 @@ internal static class BusPipeline
         routes.MapOrchestrator();
         routes.MapHosts();
         routes.MapDefinitions();
+        routes.MapRuntimes();
         routes.MapMcp(McpEndpoint.Path);
         app.MapMcp(McpEndpoint.Path);
         app.MapGateway();
