@@ -49,7 +49,7 @@ public sealed partial class HostsPage
 
     private async Task RemoveAsync()
     {
-        if (await DoAsync(caller => Remove.ExecuteAsync(_removing!.HostId, caller, Closed)))
+        if (await DoAsync(caller => Leave.RemoveAsync(_removing!.HostId, caller, Closed)))
         {
             _removing = null;
             await RefreshAsync();

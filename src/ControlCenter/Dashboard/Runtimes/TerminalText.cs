@@ -13,6 +13,6 @@ internal static partial class TerminalText
     }
 
     // CSI and OSC sequences, two-character escapes, and what is left of control characters (ECMA-48).
-    [GeneratedRegex(@"\x1b\][^\x07\x1b]*(\x07|\x1b\\|$)|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[@-Z=>]|[\x00-\x08\x0b-\x1f\x7f]", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\x1b\][^\x07\x1b]*(\x07|\x1b\\|$)|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[@-Z=>]|[\x00-\x08\x0b-\x1f\x7f]", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     private static partial Regex Controls();
 }
