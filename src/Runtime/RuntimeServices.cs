@@ -4,6 +4,7 @@ using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
@@ -145,6 +146,8 @@ public static class RuntimeServices
         services.AddService<WatchCostLag>();
 
         services.AddSingleton<KeptRateLimits>();
+
+        services.AddControlPlane();
 
         services.TryAddSingleton(new GatewayOptions());
         services.AddSingleton<ModelCatalogue>();

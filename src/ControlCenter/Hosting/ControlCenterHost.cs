@@ -6,6 +6,7 @@ using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -46,6 +47,7 @@ internal static class ControlCenterHost
         await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
         await app.Services.GetRequiredService<RecordDeployment>().ExecuteAsync(HostVersion.Current, cancellationToken);
         await app.Services.GetRequiredService<LoadCatalogue>().ExecuteAsync(cancellationToken);
+        await app.Services.GetRequiredService<LocalHost>().EnsureAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
 
         // Whoever reads from the feed's head must find one: the tail's first look comes before the host counts as ready.

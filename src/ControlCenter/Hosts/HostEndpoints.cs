@@ -1,0 +1,21 @@
+using ControlCenter.Bus;
+using ControlCenter.Runtime.Hosts;
+using ControlCenter.Runtime.Queries;
+
+namespace ControlCenter.Hosts;
+
+/// <summary>Machines that run agents, on the bus.</summary>
+internal static class HostEndpoints
+{
+    public static void MapHosts(this IEndpointRouteBuilder routes)
+    {
+        routes.MapQuery<HostQueries, Page<HostView>>("/hosts", "list", async (hosts, http) => await hosts.ListAsync(BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<HostQueries, HostDetail>("/hosts/{id}", "host", (hosts, http) => hosts.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+        routes.MapCommand<CreateHost, CreateHostRequest, CreatedHost>(
+            "/hosts", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapCommand<DrainHost, NoBody, HostStanding>(
+            "/hosts/{id}/drain", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Caller, call.Idempotency, call.Aborted));
+        routes.MapCommand<DrainHost, NoBody, HostStanding>(
+            "/hosts/{id}/resume", 200, (command, call) => command.ResumeAsync(call.Id(), call.Caller, call.Idempotency, call.Aborted));
+    }
+}
