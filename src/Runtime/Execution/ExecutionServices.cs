@@ -1,3 +1,4 @@
+using ControlCenter.Runtime.Execution.Definitions;
 using ControlCenter.Runtime.Hosts;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -20,6 +21,7 @@ public static class ExecutionServices
         services.AddSingleton<DefinitionQueries>();
         services.AddSingleton<SaveDefinition>();
         services.AddSingleton<RemoveDefinition>();
+        services.AddService<LoadDefinitions>();
         return services;
     }
 }
