@@ -87,6 +87,10 @@ internal sealed partial class LocalRunner(
 
             throw new InvalidOperationException($"The runner ended with {process.ExitCode}; {Path.Combine(Folder, "runner.log")} says why.");
         }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // It was stopped before the doors close, which is earlier than the other services are.
+        }
         finally
         {
             if (_stopping.IsCancellationRequested || stoppingToken.IsCancellationRequested)
