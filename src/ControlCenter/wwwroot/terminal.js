@@ -93,14 +93,14 @@ class Terminal {
 
   // Shows a line, wherever it is: what is in the page is replaced.
   async show(line) {
-    const first = Math.max(0, Math.min(line, this.total) - (this.follow ? Window : RowsBeyond));
+    const first = Math.max(0, Math.min(line, this.total) - (this.follow ? Window : RowsBeyond * 2));
     const answer = await this.ask(first, Window);
     if (!answer) return;
     this.first = answer.first;
     this.rows.replaceChildren(...answer.lines.map((l) => this.row(l)));
     this.measure();
     if (this.follow) this.toEnd();
-    else (this.rows.querySelector(`[data-line="${Math.min(line, this.last - 1)}"]`) ?? this.rows.firstElementChild)?.scrollIntoView({ block: "start" });
+    else (this.rows.querySelector(`[data-line="${Math.min(line, this.last - 1)}"]`) ?? this.rows.firstElementChild)?.scrollIntoView({ block: line === this.marked ? "center" : "start" });
   }
 
   async grew(total) {

@@ -167,5 +167,5 @@ public static class AssignmentScore
         return points;
     }
 
-    private static string Told(decimal points, string why) => string.Create(CultureInfo.InvariantCulture, $"{points:+0.#;-0.#;+0}: {why}");
+    private static string Told(decimal points, string why) => string.Create(CultureInfo.InvariantCulture, $"{why} ({points:+0.#;-0.#;+0})");
 }

@@ -52,6 +52,12 @@ public sealed partial class RuntimePage
 
     private void Begin(InterventionKind kind) => (_writing, _text, Problem) = (kind, null, null);
 
+    private Task ResumeAsync()
+    {
+        _text = null;
+        return SendAsync(InterventionKind.Resume);
+    }
+
     private async Task SendAsync(InterventionKind kind)
     {
         var text = string.IsNullOrWhiteSpace(_text) ? null : _text.Trim();
