@@ -4,9 +4,12 @@ using ControlCenter.Dashboard;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Execution.Definitions;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Models;
+using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
 
@@ -46,6 +49,7 @@ internal static class ControlCenterHost
         await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
         await app.Services.GetRequiredService<RecordDeployment>().ExecuteAsync(HostVersion.Current, cancellationToken);
         await app.Services.GetRequiredService<LoadCatalogue>().ExecuteAsync(cancellationToken);
+        await app.Services.GetRequiredService<LocalHost>().EnsureAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
 
         // Whoever reads from the feed's head must find one: the tail's first look comes before the host counts as ready.
@@ -53,6 +57,10 @@ internal static class ControlCenterHost
         app.Services.GetRequiredService<Readiness>().Started = true;
         return app;
     }
+
+    // Made at the start, so that there is a place to put the first file.
+    private static DefinitionFolder DefinitionsOf(HostSettings settings) =>
+        new(settings.Agents ?? Directory.CreateDirectory(Path.Combine(settings.Home, "agents")).FullName, Path.Combine(settings.Home, "agents.loaded"));
 
     private static WebApplication Build(HostSettings settings, string connectionString, TimeProvider time)
     {
@@ -84,11 +92,18 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(new DataFolder(settings.Home));
         builder.Services.AddSingleton(settings.EventRetention);
         builder.Services.AddSingleton(settings.Gateway);
+        builder.Services.AddSingleton(DefinitionsOf(settings));
         builder.Services.AddSingleton(new CostEnvironment(settings.Environment));
         builder.Services.AddSingleton<Readiness>();
+        builder.Services.AddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), System.Environment.MachineName, settings.Surface));
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddBus();
         builder.Services.AddService<KeepRateLimits>();
+        if (settings.LocalRunner)
+        {
+            builder.Services.AddService<LocalRunner>();
+        }
+
         builder.Services.AddSignIn(settings);
         builder.Services.AddDashboard();
         var app = builder.Build();

@@ -119,6 +119,7 @@ public sealed class ClaimTask(
                         select id, ticket_id, priority, ordinal, fencing_token from tasks
                         where state = 'ready' and capability_set_id = s.id and not exists (
                             select 1 from budgets_exhausted x where {WithheldWork.Withholds})
+                            and not exists (select 1 from sessions u where u.task_id = tasks.id and u.state = 'uncertain')
                         order by priority desc, ordinal limit $3 for update skip locked) t
                     where s.capabilities <@ ($1 || array(select unnest(capabilities) from agents where id = any($2)))
                     order by t.priority desc, t.ordinal
@@ -258,7 +259,7 @@ public sealed class ClaimTask(
 
     private static bool MayMakeReady(string kind) =>
         kind is "task.created" or "task.ready" or "task.released" or "task.dependencies_changed" or "agent.resumed" or "intervention.acknowledged"
-            or "admission.changed" or "budget.reopened";
+            or "admission.changed" or "budget.reopened" or "runtime.session_decided";
 
     /// <summary>One caller's wish.</summary>
     /// <param name="AgentId">For whom.</param>
