@@ -6,6 +6,7 @@ using ControlCenter.Escalations;
 using ControlCenter.Events;
 using ControlCenter.Governance;
 using ControlCenter.Health;
+using ControlCenter.Jobs;
 using ControlCenter.Mcp;
 using ControlCenter.Models;
 using ControlCenter.Runtime;
@@ -67,6 +68,7 @@ internal static class BusPipeline
         routes.MapGovernance();
         routes.MapBudgets();
         routes.MapBreakers();
+        routes.MapJobs();
         routes.MapActors();
         routes.MapModels();
         routes.MapMcp(McpEndpoint.Path);

@@ -115,6 +115,8 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         "budget.soft_limit" or "budget.reservation_lost" => new("warn", "alert", "Budget"),
         _ when kind.StartsWith("budget.", StringComparison.Ordinal) => new("info", "money", "Budget"),
         "runtime.deployed" => new("accent", "flag", "Deployed"),
+        "governor.job_failed" or "governor.job_missed" => new("bad", "repeat", "Job"),
+        _ when kind.StartsWith("governor.job_", StringComparison.Ordinal) => new("", "repeat", "Job"),
         "governor.breaker_opened" => new("bad", "plug", "Breaker opened"),
         "governor.breaker_closed" or "governor.breaker_reset" => new("good", "check", "Breaker closed"),
         _ when kind.StartsWith("agent.", StringComparison.Ordinal) => new("", "bot", "Agent"),

@@ -27,6 +27,7 @@ public sealed partial class ArrowsTests
         [("Governance", "Access")] = "a change of admission is audited in the same transaction",
         [("Governance", "Costs")] = "a call is settled and its cost recorded in one transaction",
         [("Health", "Governance")] = "admission is part of health",
+        [("Jobs", "Access")] = "a change of when jobs run, and what is asked of them, is audited in the same transaction",
         [("Models", "Access")] = "a change of what can be called is audited in the same transaction",
         [("Models", "Agents")] = "an agent that was paused or stopped spends nothing, from the moment on which that is said",
         [("Models", "Costs")] = "a call is attributed before it is made",
@@ -51,6 +52,7 @@ public sealed partial class ArrowsTests
         ["hosts"] = "Hosts", ["host_samples"] = "Hosts",
         ["agent_definitions"] = "Execution", ["definition_agents"] = "Execution", ["sessions"] = "Execution", ["runtimes"] = "Execution",
         ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
+        ["jobs"] = "Jobs", ["job_runs"] = "Jobs", ["job_run_lines"] = "Jobs", ["job_leases"] = "Jobs", ["job_effects"] = "Jobs", ["retention_policies"] = "Jobs",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
     };
 
