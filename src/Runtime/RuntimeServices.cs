@@ -9,6 +9,8 @@ using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Hosts;
+using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Limits;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Orchestration;
@@ -194,6 +196,37 @@ public static class RuntimeServices
         services.AddSingleton<ResetBreaker>();
         services.AddService<KeepBreakers>();
         services.AddService<FollowModels>();
+
+        services.TryAddSingleton(JobOptions.Default);
+        services.AddSingleton(provider => JobHolder.New(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<RegisteredJobs>();
+        services.AddSingleton<JobSignal>();
+        services.AddSingleton<EnsureJobs>();
+        services.AddSingleton<PlanJobRuns>();
+        services.AddSingleton<ClaimJobRun>();
+        services.AddSingleton<RenewJobLease>();
+        services.AddSingleton<ExecuteJobRun>();
+        services.AddSingleton<EndJobRun>();
+        services.AddSingleton<RecoverJobRuns>();
+        services.AddSingleton<JobQueries>();
+        services.AddSingleton<RunJobNow>();
+        services.AddSingleton<CancelJobRun>();
+        services.AddSingleton<RetryJobRun>();
+        services.AddSingleton<SetJobSchedule>();
+        services.AddSingleton<PauseJob>();
+        services.AddSingleton<RetentionQueries>();
+        services.AddSingleton<SetRetention>();
+        // In the order in which they are trimmed: what keeps others alive goes first.
+        services.AddSingleton<RetainedHistory, OldCheckpoints>();
+        services.AddSingleton<RetainedHistory, OldInterventions>();
+        services.AddSingleton<RetainedHistory, OldLeases>();
+        services.AddSingleton<RetainedHistory, OldHostSamples>();
+        services.AddSingleton<RetainedHistory, OldJobRuns>();
+        services.AddSingleton<RetainedHistory, OldAuditEntries>();
+        services.AddSingleton<Job, TrimHistory>();
+        services.AddSingleton<Job, CheckDatabase>();
+        services.AddService<TriggerJobs>();
+        services.AddService<RunJobs>();
 
         services.AddSingleton<HealthRegistry>();
         services.AddService<ProbeHealth>();

@@ -8,6 +8,7 @@ using ControlCenter.Execution;
 using ControlCenter.Governance;
 using ControlCenter.Health;
 using ControlCenter.Hosts;
+using ControlCenter.Jobs;
 using ControlCenter.Mcp;
 using ControlCenter.Models;
 using ControlCenter.Orchestration;
@@ -70,6 +71,7 @@ internal static class BusPipeline
         routes.MapGovernance();
         routes.MapBudgets();
         routes.MapBreakers();
+        routes.MapJobs();
         routes.MapActors();
         routes.MapModels();
         routes.MapOutput();

@@ -119,6 +119,8 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         "runtime.stuck" => new("bad", "alert", "Stuck"),
         "runtime.host_lost" => new("bad", "plug", "Host lost"),
         "runtime.deployed" => new("accent", "flag", "Deployed"),
+        "governor.job_failed" or "governor.job_missed" => new("bad", "repeat", "Job"),
+        _ when kind.StartsWith("governor.job_", StringComparison.Ordinal) => new("", "repeat", "Job"),
         "governor.breaker_opened" => new("bad", "plug", "Breaker opened"),
         "governor.breaker_closed" or "governor.breaker_reset" => new("good", "check", "Breaker closed"),
         _ when kind.StartsWith("runtime.host_", StringComparison.Ordinal) => new("info", "server", "Host"),

@@ -97,6 +97,12 @@ public enum Permission
     /// <summary>Report as the machine that one is, and run what it is given.</summary>
     RunHost,
 
+    /// <summary>Say when jobs run, run them now, pause them, and say how long history is kept.</summary>
+    ManageJobs,
+
+    /// <summary>End a job's run.</summary>
+    CancelJobs,
+
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
 }
@@ -128,7 +134,7 @@ public static class PermissionMatrix
         ],
         [Role.EmergencyOperator] =
         [
-            Permission.ReadAll, Permission.CancelTasks, Permission.Decide, Permission.Intervene, Permission.ChangeAdmission,
+            Permission.ReadAll, Permission.CancelTasks, Permission.Decide, Permission.Intervene, Permission.ChangeAdmission, Permission.CancelJobs,
         ],
         [Role.ReadOnlyObserver] = [Permission.ReadAll],
         [Role.HostRunner] = [Permission.RunHost, Permission.Unthrottled],

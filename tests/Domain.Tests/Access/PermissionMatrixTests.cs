@@ -20,7 +20,7 @@ public sealed class PermissionMatrixTests
     [Theory]
     [InlineData(Role.SystemService, "read_all register_agents act_as_self act_as_any_agent create_tickets edit_tickets create_tasks post_events open_escalations call_models report_costs spawn_agents unthrottled")]
     [InlineData(Role.AgentRuntime, "read_all act_as_self create_tickets create_tasks post_events open_escalations call_models report_costs")]
-    [InlineData(Role.EmergencyOperator, "read_all cancel_tasks decide intervene change_admission")]
+    [InlineData(Role.EmergencyOperator, "read_all cancel_tasks decide intervene change_admission cancel_jobs")]
     [InlineData(Role.ReadOnlyObserver, "read_all")]
     [InlineData(Role.HostRunner, "run_host unthrottled")]
     public void A_role_may_do_just_this(Role role, string permissions) =>
@@ -38,6 +38,8 @@ public sealed class PermissionMatrixTests
     [InlineData(Permission.ManageModels)]
     [InlineData(Permission.ChangeAdmission)]
     [InlineData(Permission.ManageCosts)]
+    [InlineData(Permission.ManageJobs)]
+    [InlineData(Permission.CancelJobs)]
     public void Neither_agents_nor_services_decide_for_the_founder(Permission permission)
     {
         PermissionMatrix.Allows(Role.AgentRuntime, permission).ShouldBeFalse();

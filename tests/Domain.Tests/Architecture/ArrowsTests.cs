@@ -34,6 +34,7 @@ public sealed partial class ArrowsTests
         [("Health", "Governance")] = "admission is part of health",
         [("Hosts", "Access")] = "letting a host in makes its actor and key in the same transaction",
         [("Hosts", "Execution")] = "a host reports its load in the words of the runners' protocol",
+        [("Jobs", "Access")] = "a change of when jobs run, and what is asked of them, is audited in the same transaction",
         [("Models", "Access")] = "a change of what can be called is audited in the same transaction",
         [("Models", "Agents")] = "an agent that was paused or stopped spends nothing, from the moment on which that is said",
         [("Models", "Costs")] = "a call is attributed before it is made",
@@ -64,6 +65,7 @@ public sealed partial class ArrowsTests
         ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
         ["backups"] = "Recovery", ["wal_shipments"] = "Recovery", ["repository_checks"] = "Recovery",
         ["assignment_policy"] = "Orchestration", ["stalls"] = "Orchestration",
+        ["jobs"] = "Jobs", ["job_runs"] = "Jobs", ["job_run_lines"] = "Jobs", ["job_leases"] = "Jobs", ["job_effects"] = "Jobs", ["retention_policies"] = "Jobs",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
     };
 

@@ -11,12 +11,13 @@ internal static class AuditWords
 
     /// <summary>What it was done to.</summary>
     public static string SubjectOf(AuditView line) =>
-        line.SubjectName ?? (LinkOf(line) is null ? PlainText.Of(line.Subject ?? "") : IsOf(line, "budget:") ? "a budget" : "an escalation");
+        line.SubjectName ?? (LinkOf(line) is null || IsOf(line, "job:") ? PlainText.Of(line.Subject ?? "") : IsOf(line, "budget:") ? "a budget" : "an escalation");
 
     /// <summary>Where that can be seen, if anywhere.</summary>
     public static string? LinkOf(AuditView line) =>
         IsOf(line, "escalation:") ? $"/escalations/{line.Subject!["escalation:".Length..]}"
         : IsOf(line, "budget:") ? $"/budgets/{line.Subject!["budget:".Length..]}"
+        : IsOf(line, "job:") ? $"/jobs/{line.Subject!["job:".Length..]}"
         : null;
 
     /// <summary>The rest, as names and values.</summary>

@@ -24,6 +24,7 @@ public sealed record NavPage(string Address, string Icon, string Word, char Key,
         new("/modules", "plug", "Modules", 'm'),
         new("/costs", "money", "Costs", 'c'),
         new("/budgets", "wallet", "Budgets", 'b'),
+        new("/jobs", "repeat", "Jobs", 'j'),
         new("/events", "pulse", "Events", 'v'),
         new("/access", "key", "Access", 'k', To: Permission.ManageKeys),
     ];

@@ -1,0 +1,65 @@
+using ControlCenter.Runtime.Commands;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Storage;
+
+/// <summary>
+/// A class of history that need not be kept for ever. It is said where the table is: what of it is old, and what is needed all the same,
+/// by a foreign key or by a rule.
+/// </summary>
+public abstract class RetainedHistory
+{
+    /// <summary>No policy keeps anything longer than this, short of for ever.</summary>
+    public const int MostDays = 3650;
+
+    /// <summary>Its name: in the database and in addresses.</summary>
+    public abstract string Class { get; }
+
+    /// <summary>What it is called.</summary>
+    public abstract string Title { get; }
+
+    /// <summary>What of it goes, and what stays however old it is.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>How many days it is kept until the founder says otherwise; null for ever.</summary>
+    public abstract int? DefaultDays { get; }
+
+    /// <summary>It cannot be kept shorter.</summary>
+    public abstract int LeastDays { get; }
+
+    /// <summary>Its table.</summary>
+    protected abstract string Table { get; }
+
+    /// <summary>The condition, on <c>t</c>, of what goes: older than <c>@days</c> days by the database's clock, and needed by nothing.</summary>
+    protected abstract string IsOld { get; }
+
+    /// <summary>How much there is, and how much of it would go.</summary>
+    public async Task<(long All, long Old)> CountAsync(NpgsqlConnection connection, int days, CancellationToken cancellationToken)
+    {
+        // What is old is found by its index; how many there are is worth no scan, and is what the planner believes.
+        await using var command = new NpgsqlCommand(
+            $"""
+            select (select greatest(reltuples, 0)::bigint from pg_class where oid = '{Table}'::regclass), (select count(*) from {Table} t where {IsOld})
+            """,
+            connection)
+        {
+            CommandTimeout = 0,
+        };
+        command.Parameters.AddWithValue("days", days);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        var old = reader.GetInt64(1);
+        return (Math.Max(reader.GetInt64(0), old), old);
+    }
+
+    /// <summary>Removes some of what is old.</summary>
+    /// <param name="unit">The transaction.</param>
+    /// <param name="days">How old.</param>
+    /// <param name="most">How many at the most.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>How many went; fewer than asked for when no more are left.</returns>
+    public virtual Task<int> RemoveAsync(UnitOfWork unit, int days, int most, CancellationToken cancellationToken) =>
+        unit.ExecuteAsync(
+            $"delete from {Table} where ctid = any(array(select t.ctid from {Table} t where {IsOld} limit @most for update skip locked))",
+            cancellationToken, ("days", days), ("most", most));
+}
