@@ -12,6 +12,7 @@ using ControlCenter.Jobs;
 using ControlCenter.Mcp;
 using ControlCenter.Models;
 using ControlCenter.Orchestration;
+using ControlCenter.Recovery;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Work;
@@ -72,6 +73,7 @@ internal static class BusPipeline
         routes.MapBudgets();
         routes.MapBreakers();
         routes.MapJobs();
+        routes.MapRecovery();
         routes.MapActors();
         routes.MapModels();
         routes.MapOutput();

@@ -11,6 +11,7 @@ internal static class Devxio
         HostVerbs.Host,
         SurfaceVerbs.Go,
         SurfaceVerbs.Mo,
+        RestoreVerb.Restore,
     };
 
     /// <summary>Runs one command.</summary>

@@ -8,6 +8,9 @@ internal static class ExitCode
     /// <summary>The command line is not as it must be.</summary>
     public const int Usage = 64;
 
+    /// <summary>What was asked for is not there, or is not sound.</summary>
+    public const int Damaged = 65;
+
     /// <summary>The bus cannot be reached.</summary>
     public const int Unavailable = 69;
 

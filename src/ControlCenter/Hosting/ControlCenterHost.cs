@@ -9,6 +9,7 @@ using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Models;
+using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -97,6 +98,7 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), System.Environment.MachineName, settings.Surface));
         builder.Services.AddRuntime(connectionString);
+        builder.Services.AddRecovery(settings.Recovery);
         builder.Services.AddBus();
         builder.Services.AddService<KeepRateLimits>();
         if (settings.LocalRunner)

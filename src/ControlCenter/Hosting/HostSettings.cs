@@ -2,6 +2,7 @@ using System.Globalization;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Models;
+using ControlCenter.Runtime.Recovery;
 using Npgsql;
 
 namespace ControlCenter.Hosting;
@@ -20,6 +21,9 @@ internal sealed record HostSettings(
 {
     /// <summary>The model gateway's settings (<c>CC_MODELS</c>, <c>CC_GATEWAY_BODY_MIB</c>).</summary>
     public GatewayOptions Gateway { get; init; } = new();
+
+    /// <summary>Where backups go (<c>CC_BACKUP_REPOSITORY</c>, <c>CC_BACKUP_PASSWORD_FILE</c>, <c>CC_BACKUP_CREDENTIALS_FILE</c>); null where none are taken.</summary>
+    public RecoverySettings? Recovery { get; init; }
 
     /// <summary>Whether the bus runs agents on its own machine (<c>CC_LOCAL_RUNNER</c>); on unless said.</summary>
     public bool LocalRunner { get; init; } = true;
@@ -50,6 +54,8 @@ internal sealed record HostSettings(
         {
             Agents = Value("CC_AGENTS") is { } agents ? FolderOf("CC_AGENTS", agents) : null,
             Gateway = new GatewayOptions(Value("CC_MODELS") is { } path ? Path.GetFullPath(path) : null, BodyMiBOf(Value("CC_GATEWAY_BODY_MIB"))),
+            Recovery = RecoveryOf(
+                Path.GetFullPath(Value("CC_HOME") ?? "./data"), Value("CC_BACKUP_REPOSITORY"), Value("CC_BACKUP_PASSWORD_FILE"), Value("CC_BACKUP_CREDENTIALS_FILE")),
             LocalRunner = OneOf("CC_LOCAL_RUNNER", Value("CC_LOCAL_RUNNER") ?? "on", ["on", "off"]) == "on",
         };
     }
@@ -64,6 +70,31 @@ internal sealed record HostSettings(
 
     private static string FolderOf(string name, string path) =>
         Directory.Exists(path) ? Path.GetFullPath(path) : throw new SettingException(name, path, "a folder that is there");
+
+    /// <summary>Reads and checks where backups are.</summary>
+    /// <exception cref="SettingException">Half of it is said, or a file is not there.</exception>
+    internal static RecoverySettings? RecoveryOf(string home, string? repository, string? passwordFile, string? credentialsFile)
+    {
+        if (repository is null)
+        {
+            return (passwordFile ?? credentialsFile) is not null
+                ? throw new SettingException(passwordFile is null ? "CC_BACKUP_CREDENTIALS_FILE" : "CC_BACKUP_PASSWORD_FILE", passwordFile ?? credentialsFile!, "nothing, or CC_BACKUP_REPOSITORY with it")
+                : null;
+        }
+
+        // A path may be relative; what restic knows by a scheme is passed on as it is.
+        var isPath = repository[0] is '/' or '.' || !repository.Contains(':', StringComparison.Ordinal);
+        var place = isPath ? Path.GetFullPath(repository) : repository;
+        return new RecoverySettings(
+            Path.Combine(home, "recovery"), place, FileOf("CC_BACKUP_PASSWORD_FILE", passwordFile ?? throw new SettingException("CC_BACKUP_PASSWORD_FILE", "", "the file with the repository's password")),
+            credentialsFile is null ? null : FileOf("CC_BACKUP_CREDENTIALS_FILE", credentialsFile))
+        {
+            IsBesideData = isPath && (place + "/").StartsWith(home + "/", StringComparison.Ordinal),
+        };
+    }
+
+    private static string FileOf(string name, string path) =>
+        File.Exists(path) ? Path.GetFullPath(path) : throw new SettingException(name, path, "a file that is there");
 
     private static Uri ListenOf(string text) =>
         Uri.TryCreate(text.Replace("//+", "//0.0.0.0", StringComparison.Ordinal).Replace("//*", "//0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri)

@@ -3,14 +3,6 @@ using Npgsql;
 
 namespace ControlCenter.Runtime.Storage;
 
-/// <summary>Where the database is and how it lets this host in, for programs that connect by themselves; the pool does not give its password away.</summary>
-/// <param name="ConnectionString">As Npgsql reads it. Never logged.</param>
-public sealed record DatabaseAddress(string ConnectionString)
-{
-    /// <summary>Without what must not be shown.</summary>
-    public override string ToString() => nameof(DatabaseAddress);
-}
-
 /// <summary>The one pool of connections of this host.</summary>
 public static class Database
 {

@@ -44,6 +44,7 @@ public sealed partial class ArrowsTests
         [("Orchestration", "Governance")] = "what a budget withholds, and while nothing is admitted, is not assigned",
         [("Orchestration", "Models")] = "an agent whose models cannot be reached is not started",
         [("Runner", "Execution")] = "a runner speaks the protocol of what it runs",
+        [("Recovery", "Jobs")] = "backups are taken by jobs",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
 

@@ -17,11 +17,11 @@ public sealed class RunBackup(RecoverySettings settings, Restic restic, BackupLo
     /// <param name="reason">Why, where somebody asked.</param>
     /// <param name="milestone">It is held until it is reviewed.</param>
     /// <param name="caller">Who asks.</param>
-    /// <param name="progress">Is told where it is.</param>
+    /// <param name="tell">Is told where it is.</param>
     /// <param name="prepare">Fills the folder.</param>
     /// <param name="cancellationToken">Breaks it off; it has then failed.</param>
     public async Task<MarkedSnapshot> ExecuteAsync(
-        SnapshotKind kind, string? reason, bool milestone, Caller caller, IProgress<string>? progress,
+        SnapshotKind kind, string? reason, bool milestone, Caller caller, Func<string, Task>? tell,
         Func<Guid, string, CancellationToken, Task<PreparedBackup>> prepare, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
@@ -33,7 +33,7 @@ public sealed class RunBackup(RecoverySettings settings, Restic restic, BackupLo
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             await restic.EnsureAsync(cancellationToken);
             var prepared = await prepare(id, folder, cancellationToken);
-            progress?.Report("uploading");
+            await (tell?.Invoke("uploading") ?? Task.CompletedTask);
             var upload = await restic.BackupAsync(folder, SnapshotTags.Of(prepared.Marks), null, cancellationToken);
             var taken = prepared.Marks with { SnapshotId = upload.SnapshotId };
             await log.SucceededAsync(taken, upload, prepared.Manifest, time.GetElapsedTime(began), caller, cancellationToken);

@@ -14,21 +14,21 @@ public sealed class TakeBaseBackup(NpgsqlDataSource database, RecoverySettings s
     /// <param name="reason">Why, where somebody asked for it: <c>before migration 42</c>.</param>
     /// <param name="milestone">It is held until somebody has reviewed it.</param>
     /// <param name="caller">Who asks.</param>
-    /// <param name="progress">Is told where it is.</param>
+    /// <param name="tell">Is told where it is.</param>
     /// <param name="cancellationToken">Breaks it off; it has then failed.</param>
     /// <exception cref="ToolException">It failed; it is recorded why.</exception>
-    public Task<MarkedSnapshot> ExecuteAsync(string? reason, bool milestone, Caller caller, IProgress<string>? progress, CancellationToken cancellationToken) =>
-        run.ExecuteAsync(SnapshotKind.Base, reason, milestone, caller, progress, async (id, folder, ct) =>
+    public Task<MarkedSnapshot> ExecuteAsync(string? reason, bool milestone, Caller caller, Func<string, Task>? tell, CancellationToken cancellationToken) =>
+        run.ExecuteAsync(SnapshotKind.Base, reason, milestone, caller, tell, async (id, folder, ct) =>
         {
             await using var connection = await database.OpenConnectionAsync(ct);
             await RequireSpaceAsync(connection, ct);
             var data = Path.Combine(folder, "data");
-            progress?.Report("copying the cluster");
+            await (tell?.Invoke("copying the cluster") ?? Task.CompletedTask);
             await RunAsync("pg_basebackup",
                 ["--pgdata", data, "--wal-method", "none", "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", $"control-center {id}", "--no-password", "--dbname", tools.Connection()],
                 Grows(data), ct);
             var manifest = await DatabaseManifest.TakeAsync(connection, ct);
-            progress?.Report("verifying the copy");
+            await (tell?.Invoke("verifying the copy") ?? Task.CompletedTask);
             await RunAsync("pg_verifybackup", ["--no-parse-wal", "--quiet", data], null, ct);
             await manifest.WriteAsync(folder, ct);
             var (timeline, start, stop) = await RangeAsync(data, ct);

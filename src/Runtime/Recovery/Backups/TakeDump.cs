@@ -12,21 +12,21 @@ public sealed class TakeDump(NpgsqlDataSource database, PostgresTools tools, Run
 
     /// <summary>Takes one.</summary>
     /// <exception cref="ToolException">It failed; it is recorded why.</exception>
-    public Task<MarkedSnapshot> ExecuteAsync(string? reason, Caller caller, IProgress<string>? progress, CancellationToken cancellationToken) =>
-        run.ExecuteAsync(SnapshotKind.Dump, reason, milestone: false, caller, progress, async (id, folder, ct) =>
+    public Task<MarkedSnapshot> ExecuteAsync(string? reason, Caller caller, Func<string, Task>? tell, CancellationToken cancellationToken) =>
+        run.ExecuteAsync(SnapshotKind.Dump, reason, milestone: false, caller, tell, async (id, folder, ct) =>
         {
             var file = Path.Combine(folder, FileName);
             await using var connection = await database.OpenConnectionAsync(ct);
             await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, ct);
             await using var export = new NpgsqlCommand("select pg_export_snapshot()", connection);
             var snapshot = (string)(await export.ExecuteScalarAsync(ct))!;
-            progress?.Report("dumping");
+            await (tell?.Invoke("dumping") ?? Task.CompletedTask);
             // Not compressed: the repository does that, and finds what has not changed.
             await RunAsync("pg_dump", ["--format", "custom", "--compress", "0", "--snapshot", snapshot, "--file", file, "--no-password", "--dbname", tools.Connection()], file, ct);
             // Counted in the snapshot that was dumped: the two say the same.
             var manifest = await DatabaseManifest.CountInAsync(connection, ct);
             await transaction.CommitAsync(ct);
-            progress?.Report("reading it back");
+            await (tell?.Invoke("reading it back") ?? Task.CompletedTask);
             await RunAsync("pg_restore", ["--file", "/dev/null", file], null, ct);
             await manifest.WriteAsync(folder, ct);
             return new PreparedBackup(new MarkedSnapshot("", SnapshotKind.Dump, id, await RunBackup.SystemAsync(connection, ct), manifest.CountedAt), manifest);

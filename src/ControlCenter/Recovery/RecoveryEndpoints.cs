@@ -1,0 +1,38 @@
+using System.Text.Json;
+using ControlCenter.Bus;
+using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Text;
+using ControlCenter.Runtime.Jobs;
+using ControlCenter.Runtime.Queries;
+using ControlCenter.Runtime.Recovery;
+
+namespace ControlCenter.Recovery;
+
+/// <summary>A backup that is to be taken.</summary>
+/// <param name="Kind"><c>base</c> unless said, or <c>dump</c>.</param>
+/// <param name="Reason">Why: <c>before migration 42</c>.</param>
+/// <param name="Milestone">Held until it is reviewed; for a base.</param>
+internal sealed record TakeBackupRequest(string? Kind = null, string? Reason = null, bool Milestone = false);
+
+/// <summary>Backups on the bus.</summary>
+internal static class RecoveryEndpoints
+{
+    public static void MapRecovery(this IEndpointRouteBuilder routes)
+    {
+        routes.MapQuery<RecoveryQueries, RecoveryState>("/recovery", "state", async (recovery, http) => await recovery.StateAsync(http.RequestAborted));
+        routes.MapQuery<RecoveryQueries, Page<BackupView>>("/backups", "list", async (recovery, http) => await recovery.ListAsync(BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapCommand<RunJobNow, TakeBackupRequest, JobRunReference>("/backups", 202, (command, call) =>
+        {
+            var request = call.Request;
+            new FieldErrors()
+                .Add("kind", request.Kind is null or "base" or "dump" ? null : $"'base' or 'dump'; '{request.Kind}' was given.")
+                .Add("reason", TextRules.OptionalName(request.Reason))
+                .ThrowIfAny();
+            // Where there is no repository there is no such job, and the answer says so.
+            return command.ExecuteAsync(
+                request.Kind == "dump" ? "database-dump" : "base-backup",
+                new RunJobRequest(Payload: JsonSerializer.SerializeToElement(new { reason = request.Reason, milestone = request.Milestone })),
+                call.Caller, call.Idempotency, call.Aborted);
+        });
+    }
+}

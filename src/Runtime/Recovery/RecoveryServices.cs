@@ -1,0 +1,39 @@
+using ControlCenter.Runtime.Jobs;
+using ControlCenter.Runtime.Recovery.Backups;
+using ControlCenter.Runtime.Recovery.Restore;
+using ControlCenter.Runtime.Recovery.Tools;
+using ControlCenter.Runtime.Recovery.Wal;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ControlCenter.Runtime.Recovery;
+
+/// <summary>Backups and what can be restored from them.</summary>
+public static class RecoveryServices
+{
+    /// <summary>Adds them, where there is a repository; without one only the word that there is none.</summary>
+    public static IServiceCollection AddRecovery(this IServiceCollection services, RecoverySettings? settings)
+    {
+        services.AddSingleton<RecoveryQueries>();
+        if (settings is null)
+        {
+            return services;
+        }
+
+        services.AddSingleton(settings);
+        services.AddSingleton<Restic>();
+        services.AddSingleton<PostgresTools>();
+        services.AddSingleton<BackupLog>();
+        services.AddSingleton<RunBackup>();
+        services.AddSingleton<TakeBaseBackup>();
+        services.AddSingleton<TakeDump>();
+        services.AddSingleton<VerifyRepository>();
+        services.AddSingleton<ApplyRetention>();
+        services.AddSingleton<RestoreCluster>();
+        services.AddService<StreamWal>();
+        services.AddSingleton<Job, BaseBackupJob>();
+        services.AddSingleton<Job, DumpJob>();
+        services.AddSingleton<Job, VerifyRepositoryJob>();
+        services.AddSingleton<Job, RetentionJob>();
+        return services;
+    }
+}
