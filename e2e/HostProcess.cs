@@ -22,6 +22,9 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
 
     public string Output { get; private set; } = "";
 
+    /// <summary>The process that was started last.</summary>
+    public int ProcessId => _process!.Id;
+
     /// <summary>Whether the process that was started last still runs.</summary>
     public bool IsRunning => _process is { HasExited: false };
 

@@ -17,6 +17,7 @@ internal static class HostLogging
         logging.AddFilter("Microsoft", framework);
         logging.AddFilter("System", framework);
         logging.AddFilter("Npgsql", framework);
+        logging.AddFilter("Quartz", framework);
 
         // Looking for the migrations' table before there is one is no error, and whoever runs a command hears of its failure.
         logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", settings.Level <= LogLevel.Debug ? settings.Level : LogLevel.None);

@@ -15,7 +15,7 @@ namespace ControlCenter.Runtime.Jobs;
 /// <param name="Description">What of it goes, and what stays.</param>
 /// <param name="Days">How many days it is kept; null for ever.</param>
 /// <param name="LeastDays">It cannot be kept shorter.</param>
-/// <param name="All">How much there is, about.</param>
+/// <param name="All">How much there is; of more than 100,000 rows about.</param>
 /// <param name="Old">How much of it is older than it is kept, now.</param>
 /// <param name="TriedAt">When a run last said what would go by this policy. Nothing goes before one has.</param>
 /// <param name="WouldRemove">How much that was.</param>

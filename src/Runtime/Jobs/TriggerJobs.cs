@@ -65,12 +65,16 @@ public sealed class TriggerJobs(
 /// <summary>Gives every job of this host its row, with its own schedule where the founder has set none.</summary>
 public sealed class EnsureJobs(Transactions transactions, RegisteredJobs jobs)
 {
+    // A machine in UTC says so by several names.
+    private static string HostZone =>
+        TimeZoneInfo.Local is { HasIanaId: true } local && (local.BaseUtcOffset != TimeSpan.Zero || local.SupportsDaylightSavingTime) ? local.Id : "UTC";
+
     /// <summary>Makes what is missing; changes nothing that is there.</summary>
     public Task ExecuteAsync(CancellationToken cancellationToken) => transactions.RunAsync(Caller.Host, async (unit, ct) =>
     {
+        var zone = HostZone;
         foreach (var job in jobs.All)
         {
-            var zone = TimeZoneInfo.Local.HasIanaId ? TimeZoneInfo.Local.Id : "UTC";
             await using var now = unit.Command("select clock_timestamp()");
             var next = CronSchedule.Parse(job.DefaultCron, zone).NextAfter(new DateTimeOffset((DateTime)(await now.ExecuteScalarAsync(ct))!, TimeSpan.Zero));
             await unit.ExecuteAsync(

@@ -36,10 +36,11 @@ public abstract class RetainedHistory
     /// <summary>How much there is, and how much of it would go.</summary>
     public async Task<(long All, long Old)> CountAsync(NpgsqlConnection connection, int days, CancellationToken cancellationToken)
     {
-        // What is old is found by its index; how many there are is worth no scan, and is what the planner believes.
+        // What is old is found by its index. How many there are is worth no long scan: of a large table it is what the planner believes.
         await using var command = new NpgsqlCommand(
             $"""
-            select (select greatest(reltuples, 0)::bigint from pg_class where oid = '{Table}'::regclass), (select count(*) from {Table} t where {IsOld})
+            select (select case when reltuples > 100000 then reltuples::bigint else (select count(*) from {Table}) end from pg_class where oid = '{Table}'::regclass),
+                (select count(*) from {Table} t where {IsOld})
             """,
             connection)
         {

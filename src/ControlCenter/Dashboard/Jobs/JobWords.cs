@@ -50,6 +50,9 @@ internal static class JobWords
     public static string In(DateTimeOffset at, string timeZone) =>
         TimeZoneInfo.ConvertTime(at, TimeZoneInfo.FindSystemTimeZoneById(timeZone)).ToString("ddd d MMM, HH:mm", CultureInfo.InvariantCulture);
 
+    /// <summary>How far a time zone is from UTC at a moment.</summary>
+    public static TimeSpan OffsetOf(DateTimeOffset at, string timeZone) => TimeZoneInfo.FindSystemTimeZoneById(timeZone).GetUtcOffset(at);
+
     /// <summary>The same moment in UTC.</summary>
     public static string InUtc(DateTimeOffset at) => at.UtcDateTime.ToString("ddd d MMM yyyy, HH:mm 'UTC'", CultureInfo.InvariantCulture);
 }

@@ -1,3 +1,4 @@
+using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Jobs;
 using Microsoft.AspNetCore.Components;
@@ -15,7 +16,7 @@ public sealed partial class JobsPage
     [SupplyParameterFromQuery]
     private string? State { get; set; }
 
-    /// <summary>The next run's time passes without an event where the job is paused elsewhere or its slot was just decided.</summary>
+    /// <summary>The next run's time passes without an event where that slot is not run.</summary>
     protected override TimeSpan? LookEvery => TimeSpan.FromSeconds(15);
 
     private List<JobView> Shown => [.. _jobs.Where(j =>
@@ -48,9 +49,18 @@ public sealed partial class JobsPage
     /// <inheritdoc />
     protected override async Task ReadAsync() => _jobs = (await Queries.ListAsync(Closed)).Items;
 
-    private async Task RunAsync(string job)
+    private Task RunAsync(string job) => DoneAsync(caller => Run.ExecuteAsync(job, new RunJobRequest(), caller, null, Closed));
+
+    private Task CancelAsync(string job, Guid run) => DoneAsync(caller => Cancel.ExecuteAsync(job, run, caller, null, Closed));
+
+    private Task RetryAsync(string job, Guid run) => DoneAsync(caller => Retry.ExecuteAsync(job, run, caller, null, Closed));
+
+    private Task PauseAsync(JobView job) => DoneAsync(caller =>
+        job.PausedAt is null ? PauseOrResume.PauseAsync(job.Name, caller, null, Closed) : PauseOrResume.ResumeAsync(job.Name, caller, null, Closed));
+
+    private async Task DoneAsync(Func<Caller, Task> command)
     {
-        if (await DoAsync(caller => Run.ExecuteAsync(job, new RunJobRequest(), caller, null, Closed)))
+        if (await DoAsync(command))
         {
             await RefreshAsync();
         }
