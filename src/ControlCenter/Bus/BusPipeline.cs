@@ -10,6 +10,7 @@ using ControlCenter.Health;
 using ControlCenter.Hosts;
 using ControlCenter.Mcp;
 using ControlCenter.Models;
+using ControlCenter.Orchestration;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Work;
@@ -71,6 +72,8 @@ internal static class BusPipeline
         routes.MapBreakers();
         routes.MapActors();
         routes.MapModels();
+        routes.MapOutput();
+        routes.MapOrchestrator();
         routes.MapHosts();
         routes.MapDefinitions();
         routes.MapRuntimes();

@@ -1,0 +1,142 @@
+using System.Text;
+using ControlCenter.Runtime.Execution;
+
+namespace ControlCenter.Runtime.Runner.Output;
+
+/// <summary>The output of one runtime on its way from its pipes to the spool: cut into lines, understood, without secrets, within its cap.</summary>
+/// <param name="spool">Where it goes.</param>
+/// <param name="progress">What it says.</param>
+/// <param name="redact">Takes secrets out of a text.</param>
+/// <param name="limits">How much is kept.</param>
+/// <param name="told">Called when something was said that is to be told at once.</param>
+/// <param name="time">The clock.</param>
+internal sealed class AgentOutput(
+    OutputSpool spool, AgentProgress progress, Func<string, string> redact, OutputLimits limits, Action told, TimeProvider time)
+{
+    /// <summary>The longest line that is kept, in characters.</summary>
+    internal const int LongestText = 16_384;
+
+    private readonly Lock _gate = new();
+    private readonly OutputCap _cap = new(limits, time);
+    private readonly LineSplitter _out = new(), _error = new();
+    private readonly List<OutputLine> _lines = [];
+    private long _gap;
+    private string? _gapReason;
+
+    /// <summary>Lines that were not kept.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>Lines that were.</summary>
+    public long Kept => spool.NextLine;
+
+    /// <summary>Takes in a piece. Returns whether there is too much of it.</summary>
+    public bool Take(OutputSource source, ReadOnlySpan<byte> piece)
+    {
+        lock (_gate)
+        {
+            Splitter(source).Feed(piece, (line, isCut) => TakeLine(source, line, isCut));
+            Keep();
+            return _cap.IsClosed;
+        }
+    }
+
+    /// <summary>Takes what will not be ended as a line, and says what is missing: nothing more comes.</summary>
+    public void Finish()
+    {
+        lock (_gate)
+        {
+            foreach (var source in (OutputSource[])[OutputSource.Out, OutputSource.Error])
+            {
+                Splitter(source).Flush((line, isCut) => TakeLine(source, line, isCut));
+            }
+
+            TellGap();
+            Keep();
+        }
+    }
+
+    /// <summary>Notes what was put in, or what the runner did.</summary>
+    public void Note(OutputSource source, string text)
+    {
+        lock (_gate)
+        {
+            TellGap();
+            _lines.AddRange(text.Split('\n').Select(line => Line(source, redact(line), isCut: false)));
+            Keep();
+        }
+    }
+
+    private LineSplitter Splitter(OutputSource source) => source == OutputSource.Error ? _error : _out;
+
+    private void TakeLine(OutputSource source, ReadOnlySpan<byte> line, bool isCut)
+    {
+        var admitted = spool.Bytes < limits.UnacknowledgedBytes ? _cap.Admits(line.Length) : NotAdmitted($"more than {limits.UnacknowledgedBytes >> 20} MiB wait for the bus");
+        var text = Encoding.UTF8.GetString(line).Replace('\0', '\uFFFD');
+
+        // What is not kept is understood all the same: a flood must not hide that the agent has ended its turn.
+        if (progress.Read(source, text))
+        {
+            told();
+        }
+
+        if (!admitted)
+        {
+            _gap++;
+            Dropped++;
+            _gapReason ??= $"more than {limits.LinesPerSecond:N0} lines or {limits.BytesPerSecond >> 10:N0} KiB a second";
+            return;
+        }
+
+        TellGap();
+        _lines.Add(Line(source, redact(text), isCut));
+    }
+
+    private bool NotAdmitted(string reason)
+    {
+        _gapReason = reason;
+        return false;
+    }
+
+    private void TellGap()
+    {
+        if (_gap > 0)
+        {
+            _lines.Add(Line(OutputSource.Note, $"{_gap:N0} lines were dropped here: {_gapReason}.", isCut: false));
+            _gap = 0;
+            _gapReason = null;
+        }
+    }
+
+    private OutputLine Line(OutputSource source, string text, bool isCut)
+    {
+        if (text.Length > LongestText)
+        {
+            (text, isCut) = (text[..(char.IsHighSurrogate(text[LongestText - 2]) ? LongestText - 2 : LongestText - 1)], true);
+        }
+
+        return new OutputLine(time.GetUtcNow(), source, isCut ? text + "…" : text);
+    }
+
+    private void Keep()
+    {
+        if (_lines.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            spool.Append(_lines);
+        }
+        catch (IOException fault)
+        {
+            // The agent goes on; what its disk has no room for is counted, and said when there is room again.
+            var lost = _lines.Count(l => l.Source != OutputSource.Note);
+            _gap += lost;
+            Dropped += lost;
+            _gapReason ??= $"they could not be written ({fault.Message})";
+        }
+
+        _lines.Clear();
+    }
+}
