@@ -121,7 +121,8 @@ public sealed class DevxioTests(HostFixture fixture) : BusTests(fixture)
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (true)
         {
-            lock (runner.Said)
+            var said = runner.Said;
+            lock (said)
             {
                 if (runner.Said.ToString().Contains(text, StringComparison.Ordinal))
                 {
