@@ -13,7 +13,7 @@ public sealed class WireNamesTests
     [Fact]
     public void The_words_are_those_of_the_contract()
     {
-        WireNames<Role>.All.ShouldBe(["founder_admin", "system_service", "agent_runtime", "emergency_operator", "read_only_observer"]);
+        WireNames<Role>.All.ShouldBe(["founder_admin", "system_service", "agent_runtime", "emergency_operator", "read_only_observer", "host_runner"]);
         WireNames<TaskState>.All.ShouldBe(["blocked", "ready", "leased", "running", "waiting_human", "completed", "failed", "cancelled"]);
         WireNames<TicketState>.All.ShouldBe(["open", "in_progress", "done", "cancelled"]);
         WireNames<EscalationKind>.All.ShouldBe(["approval", "question", "intervention"]);
