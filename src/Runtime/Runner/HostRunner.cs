@@ -5,7 +5,6 @@ using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Bus;
 using Microsoft.Extensions.Logging;
 using Polly;
-using Polly.Retry;
 
 namespace ControlCenter.Runtime.Runner;
 
@@ -19,7 +18,6 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
     // A machine that is told to start fifty agents starts so many at a time; each start is a call of the bus and a few files.
     private const int StartsAtOnce = 8;
 
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AfterFailedStart = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
@@ -328,34 +326,12 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         }
     }
 
-    private ResiliencePipeline Retry(string what) => new ResiliencePipelineBuilder { TimeProvider = time }
-        .AddRetry(new RetryStrategyOptions
-        {
-            MaxRetryAttempts = int.MaxValue,
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-            Delay = TimeSpan.FromMilliseconds(200),
-            MaxDelay = LongestBackoff,
-            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception switch
-            {
-                HttpRequestException or BusProblemException => true,
+    private ResiliencePipeline Retry(string what) => BusRetry.Build(
+        time,
 
-                // One that was let in before may be so again: a bus that starts anew makes a new key. When its slots are gone it gives up.
-                BusRefusedException => _joined.Task.IsCompleted && time.GetElapsedTime(Interlocked.Read(ref _reportedAt)) < options.SlotLease + options.CutOffGrace,
-                _ => false,
-            }),
-            OnRetry = attempt =>
-            {
-                // Once, and then at times: a bus that is away for an hour is not a thousand lines.
-                if (attempt.AttemptNumber % 12 == 0)
-                {
-                    LogRetry(logger, bus.Address, what, attempt.Outcome.Exception!.Message);
-                }
-
-                return ValueTask.CompletedTask;
-            },
-        })
-        .Build();
+        // One that was let in before may be so again: a bus that starts anew makes a new key. When its slots are gone it gives up.
+        () => _joined.Task.IsCompleted && time.GetElapsedTime(Interlocked.Read(ref _reportedAt)) < options.SlotLease + options.CutOffGrace,
+        reason => LogRetry(logger, bus.Address, what, reason));
 
     [LoggerMessage(EventId = 1810, Level = LogLevel.Information, Message = "Joined {Bus} as the host {Name} ({HostId})")]
     private static partial void LogJoined(ILogger logger, Uri bus, string name, Guid hostId);
