@@ -24,6 +24,7 @@ internal sealed class AgentRun
     private readonly RunSurroundings _around;
     private readonly IExecutionAdapter? _adapter;
     private readonly ProcessTree _tree;
+    private readonly TreeControl _control;
     private readonly AgentProgress _progress;
     private readonly OutputSpool _spool;
     private readonly AgentOutput _output;
@@ -37,10 +38,7 @@ internal sealed class AgentRun
     private bool _cutOff;
     private IReadOnlyList<OrderedIntervention> _ordered = [];
     private long? _taskEndedAt;
-    private long? _toldToEndAt;
-    private long? _heldSince;
     private bool _endsAtOnce;
-    private bool _forced;
     private int? _exitCode;
     private bool _closing;
     private int _leftOver;
@@ -59,6 +57,7 @@ internal sealed class AgentRun
         _progress = new AgentProgress(_adapter?.Interpret() ?? NoInterpreter.Instance, state.Progress, around.Time);
         _spool = OutputSpool.Open(folder.Spool);
         _output = new AgentOutput(_spool, _progress, around.Parts.Redactor(state.Secrets), around.Options.Output, around.Wake, around.Time);
+        _control = new TreeControl(_tree, _output, _progress, around.Options.StopGrace, around.Time);
         if (state.Phase != RuntimePhase.Ended)
         {
             _pipes = new AgentPipes(around.Pump, folder, _output, state.HasInput);
@@ -221,68 +220,40 @@ internal sealed class AgentRun
 
     private void HoldOrRelease()
     {
-        if (_desired == DesiredState.Pause || _cutOff)
+        var isToBeHeld = _desired == DesiredState.Pause || _cutOff;
+        if (isToBeHeld == _state.Paused && !_control.IsLoose(_state.Paused))
         {
-            _tree.Send(AgentSignal.Hold, entry => !entry.IsStopped);
-            if (!_state.Paused && _tree.Living.All(entry => entry.IsStopped))
-            {
-                _state = _state with { Paused = true };
-                _heldSince = _around.Time.GetTimestamp();
-                _output.Note(OutputSource.Note, _cutOff && _desired != DesiredState.Pause ? "Held still: the bus cannot be reached." : "Held still.");
-                _around.Changed();
-            }
-            else if (!_state.Paused)
-            {
-                // Whoever has just been told has not stopped yet, and may have had a child meanwhile.
-                _around.WakeIn(WhileEnding);
-            }
+            return;
         }
-        else if (_state.Paused)
-        {
-            _tree.Send(AgentSignal.Continue, entry => entry.IsStopped);
-            _state = _state with { Paused = false };
-            if (_heldSince is { } since)
-            {
-                _progress.WasHeld(_around.Time.GetElapsedTime(since));
-            }
 
-            _heldSince = null;
-            _output.Note(OutputSource.Note, "Goes on.");
+        if (!isToBeHeld)
+        {
+            _control.Release();
+        }
+        else if (!_control.Hold(_desired == DesiredState.Pause ? "Held still." : "Held still: the bus cannot be reached."))
+        {
+            // Whoever has just been told has not stopped yet, and may have had a child meanwhile.
+            _around.WakeIn(WhileEnding);
+            return;
+        }
+
+        if (_state.Paused != isToBeHeld)
+        {
+            _state = _state with { Paused = isToBeHeld };
             _around.Changed();
         }
     }
 
     private TimeSpan Terminate()
     {
-        if (_toldToEndAt is null && !_endsAtOnce)
-        {
-            _toldToEndAt = _around.Time.GetTimestamp();
-            _output.Note(OutputSource.Note, $"Told to end (SIGTERM): {_state.EndReason}");
-            _tree.Send(AgentSignal.Terminate);
-            _tree.Send(AgentSignal.Continue, entry => entry.IsStopped);
-        }
-
-        var left = _toldToEndAt is { } told ? _around.Options.StopGrace - _around.Time.GetElapsedTime(told) : TimeSpan.Zero;
+        var left = _endsAtOnce ? TimeSpan.Zero : _control.Terminate(_state.EndReason);
         if (left > TimeSpan.Zero)
         {
             return left < _around.Options.LookEvery ? left : _around.Options.LookEvery;
         }
 
-        if (!_forced)
-        {
-            _output.Note(OutputSource.Note, _endsAtOnce ? $"Killed: {_state.EndReason}" : $"Killed: it did not end within {_around.Options.StopGrace.TotalSeconds:0.#} s.");
-        }
-
-        _forced = true;
-        KillAll();
+        _control.Kill(_endsAtOnce ? _state.EndReason : $"it did not end within {_around.Options.StopGrace.TotalSeconds:0.#} s.");
         return WhileEnding;
-    }
-
-    // Held still first, all of them, so that none has another child while the others are being killed.
-    private void KillAll()
-    {
-        _tree.Send(AgentSignal.Hold);
-        _tree.Send(AgentSignal.Kill);
     }
 
     private TimeSpan Close()
@@ -291,12 +262,12 @@ internal sealed class AgentRun
         {
             _closing = true;
             _pipes?.Drain();
-            _leftOver = _tree.Living.Count(entry => entry.Identity != _state.Process && !_forced);
+            _leftOver = _tree.Living.Count(entry => entry.Identity != _state.Process && !_control.HasKilled);
         }
 
         if (_tree.Living.Count > 0)
         {
-            KillAll();
+            _control.Sweep();
             return WhileEnding;
         }
 
@@ -324,7 +295,7 @@ internal sealed class AgentRun
             _output.Note(OutputSource.Note, cleared);
         }
 
-        var (end, detail) = RuntimeEnding.Of(_state, _exitCode, _forced, _child);
+        var (end, detail) = RuntimeEnding.Of(_state, _exitCode, _control.HasKilled, _child);
         _output.Note(OutputSource.Note, $"Ended: {detail}");
         AddEffective(_ordered.Where(i => i.Kind != InterventionKind.Message));
         _state = _state with

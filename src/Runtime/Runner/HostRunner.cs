@@ -20,7 +20,6 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
 
     private static readonly TimeSpan AfterFailedStart = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
 
     private readonly Guid _bootId = Uuid7.New(time);
     private readonly HostLoadMeter _load = new(options.Folder);
@@ -56,7 +55,9 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
             var outcome = await _over.Task;
             if (outcome != RunnerOutcome.HandedOver)
             {
-                await EndAllAsync(supervisor, outcome);
+                await new RunnerFarewell(supervisor, bus, options.LookEvery, logger, time).EndAllAsync(
+                    outcome, () => !_starting.IsEmpty, hostId => SendAsync(supervisor, hostId, 0, CancellationToken.None),
+                    _joined.Task.IsCompletedSuccessfully ? (await _joined.Task).HostId : null);
             }
 
             return outcome;
@@ -277,55 +278,6 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         }
     }
 
-    private async Task EndAllAsync(Supervisor supervisor, RunnerOutcome outcome)
-    {
-        var why = outcome switch
-        {
-            RunnerOutcome.Stopped => "Its host was told to stop.",
-            RunnerOutcome.Left => "Its host has left.",
-            _ => "Its host is no longer let in.",
-        };
-        var count = supervisor.Runs.Count(r => !r.HasEnded);
-        LogEnding(logger, count, why);
-        while (true)
-        {
-            var change = supervisor.NextChange;
-            var running = supervisor.Runs.Where(r => !r.HasEnded).ToList();
-            if (running.Count == 0 && _starting.IsEmpty)
-            {
-                break;
-            }
-
-            foreach (var run in running)
-            {
-                run.End(RuntimeEnd.Stopped, why);
-            }
-
-            await Task.WhenAny(change, Task.Delay(options.LookEvery, time));
-        }
-
-        // How they ended, and what they said last, is told if the bus is there to hear it.
-        if (outcome == RunnerOutcome.Stopped && _joined.Task.IsCompletedSuccessfully)
-        {
-            using var patience = new CancellationTokenSource(LastWords, time);
-            try
-            {
-                var hostId = (await _joined.Task).HostId;
-                var output = new OutputCourier(bus, hostId, logger);
-                while (await output.HandOverAsync(supervisor.Runs, patience.Token))
-                {
-                    // Until there is no more.
-                }
-
-                await SendAsync(supervisor, hostId, 0, patience.Token);
-            }
-            catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException or BusRefusedException or BusProblemException)
-            {
-                LogNotTold(logger, fault.Message);
-            }
-        }
-    }
-
     private ResiliencePipeline Retry(string what) => BusRetry.Build(
         time,
 
@@ -347,12 +299,6 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
 
     [LoggerMessage(EventId = 1814, Level = LogLevel.Warning, Message = "Runtime {RuntimeId} was not started: {Reason}")]
     private static partial void LogStartFailed(ILogger logger, Guid runtimeId, string reason);
-
-    [LoggerMessage(EventId = 1815, Level = LogLevel.Information, Message = "{Count} agents are ended. {Why}")]
-    private static partial void LogEnding(ILogger logger, int count, string why);
-
-    [LoggerMessage(EventId = 1816, Level = LogLevel.Warning, Message = "The bus could not be told how it ended: {Reason}")]
-    private static partial void LogNotTold(ILogger logger, string reason);
 
     [LoggerMessage(EventId = 1818, Level = LogLevel.Error, Message = "Refused: {Reason}")]
     private static partial void LogRefused(ILogger logger, string reason);

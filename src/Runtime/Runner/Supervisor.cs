@@ -49,6 +49,7 @@ internal sealed partial class Supervisor : IAsyncDisposable
     public static Supervisor Open(RunnerFolder folder, RunnerOptions options, RunnerParts parts, ILogger logger, TimeProvider time)
     {
         Shim.Write(folder.ShimScript);
+        AgentOutput.Rehearse(folder.Rehearsal, parts.Redactor, time);
         var supervisor = new Supervisor(folder, options, parts, logger, time);
         foreach (var left in folder.Runtimes())
         {
