@@ -36,6 +36,10 @@ public static class ExecutionServices
         services.AddService<GrantSlots>();
         services.AddService<WatchRuntimes>();
         services.AddService<FollowInterventions>();
+        services.AddService<FollowContinuity>();
+        services.AddService<WatchScaling>();
+        services.AddService<ReportBoot>();
+        services.AddSingleton<BootReportQuery>();
         return services;
     }
 }
