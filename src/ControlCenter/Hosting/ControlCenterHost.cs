@@ -4,6 +4,7 @@ using ControlCenter.Dashboard;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Execution.Definitions;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Hosts;
@@ -57,6 +58,10 @@ internal static class ControlCenterHost
         return app;
     }
 
+    // Made at the start, so that there is a place to put the first file.
+    private static DefinitionFolder DefinitionsOf(HostSettings settings) =>
+        new(settings.Agents ?? Directory.CreateDirectory(Path.Combine(settings.Home, "agents")).FullName, Path.Combine(settings.Home, "agents.loaded"));
+
     private static WebApplication Build(HostSettings settings, string connectionString, TimeProvider time)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
@@ -87,6 +92,7 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(new DataFolder(settings.Home));
         builder.Services.AddSingleton(settings.EventRetention);
         builder.Services.AddSingleton(settings.Gateway);
+        builder.Services.AddSingleton(DefinitionsOf(settings));
         builder.Services.AddSingleton(new CostEnvironment(settings.Environment));
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), System.Environment.MachineName, settings.Surface));

@@ -27,6 +27,9 @@ internal sealed record HostSettings(
     /// <summary>As which surface it was started (OR-03): <c>host</c>, or <c>go</c>.</summary>
     public string Surface { get; init; } = "host";
 
+    /// <summary>Where agents' definitions lie (<c>CC_AGENTS</c>); null for <c>agents/</c> under <see cref="Home"/>.</summary>
+    public string? Agents { get; init; }
+
     private static readonly string[] Environments = ["PRD", "TST", "DEV", "LOC"];
 
     /// <summary>Reads and checks the settings.</summary>
@@ -45,6 +48,7 @@ internal sealed record HostSettings(
             OneOf("CC_LOG_FORMAT", Value("CC_LOG_FORMAT") ?? "text", ["text", "json"]) == "json",
             EventRetentionOf(Value("CC_EVENT_RETENTION_DAYS")))
         {
+            Agents = Value("CC_AGENTS") is { } agents ? FolderOf("CC_AGENTS", agents) : null,
             Gateway = new GatewayOptions(Value("CC_MODELS") is { } path ? Path.GetFullPath(path) : null, BodyMiBOf(Value("CC_GATEWAY_BODY_MIB"))),
             LocalRunner = OneOf("CC_LOCAL_RUNNER", Value("CC_LOCAL_RUNNER") ?? "on", ["on", "off"]) == "on",
         };
@@ -57,6 +61,9 @@ internal sealed record HostSettings(
         string? Value(string name) => read(name) is { } text && !string.IsNullOrWhiteSpace(text) ? text.Trim() : null;
         return (LogLevelOf(Value("CC_LOG") ?? "information"), OneOf("CC_LOG_FORMAT", Value("CC_LOG_FORMAT") ?? "text", ["text", "json"]) == "json");
     }
+
+    private static string FolderOf(string name, string path) =>
+        Directory.Exists(path) ? Path.GetFullPath(path) : throw new SettingException(name, path, "a folder that is there");
 
     private static Uri ListenOf(string text) =>
         Uri.TryCreate(text.Replace("//+", "//0.0.0.0", StringComparison.Ordinal).Replace("//*", "//0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri)

@@ -89,7 +89,7 @@ internal sealed partial class LocalRunner(
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
-            // Before there was anything to stop.
+            // It was stopped before the doors close, which is earlier than the other services are.
         }
         finally
         {

@@ -1,3 +1,4 @@
+using ControlCenter.Runtime.Execution.Definitions;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Work;
 using Microsoft.Extensions.DependencyInjection;
@@ -40,6 +41,7 @@ public static class ExecutionServices
         services.AddService<WatchScaling>();
         services.AddService<ReportBoot>();
         services.AddSingleton<BootReportQuery>();
+        services.AddService<LoadDefinitions>();
         return services;
     }
 }

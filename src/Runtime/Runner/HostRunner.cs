@@ -100,7 +100,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
     {
         var host = await Retry("be reached").ExecuteAsync(async ct => await bus.WhoAmIAsync(ct), cancellationToken);
         _joined.TrySetResult(host);
-        LogJoined(logger, bus.Address, host.Name, host.HostId);
+        LogJoined(logger, bus.Address, host.Name, host.HostId, host.Primary ?? "nobody just now", host.PrimarySurface ?? "none");
         var retry = Retry("be told");
         Task<HostOrders>? held = null;
         var holding = new CancellationTokenSource();
@@ -285,8 +285,8 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         () => _joined.Task.IsCompleted && time.GetElapsedTime(Interlocked.Read(ref _reportedAt)) < options.SlotLease + options.CutOffGrace,
         reason => LogRetry(logger, bus.Address, what, reason));
 
-    [LoggerMessage(EventId = 1810, Level = LogLevel.Information, Message = "Joined {Bus} as the host {Name} ({HostId})")]
-    private static partial void LogJoined(ILogger logger, Uri bus, string name, Guid hostId);
+    [LoggerMessage(EventId = 1810, Level = LogLevel.Information, Message = "Joined {Bus} as the host {Name} ({HostId}); the primary is {Primary} (surface {Surface})")]
+    private static partial void LogJoined(ILogger logger, Uri bus, string name, Guid hostId, string primary, string surface);
 
     [LoggerMessage(EventId = 1811, Level = LogLevel.Error, Message = "Cut off: {Bus} has not been reached for {Seconds:0} s, and the slots' leases have run out; {Count} agents are held still")]
     private static partial void LogCutOff(ILogger logger, Uri bus, double seconds, int count);

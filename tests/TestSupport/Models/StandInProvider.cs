@@ -32,6 +32,25 @@ public enum Behaviour
     Slow,
     CallTool,
     Judge,
+    Script,
+}
+
+/// <summary>One answer: it says something, or calls a tool.</summary>
+/// <param name="Pieces">What it says, or the arguments of the call, in the pieces in which they are streamed.</param>
+/// <param name="Tool">The tool that is called, with or without its server's prefix.</param>
+/// <param name="CallId">The call's own part of its id.</param>
+/// <param name="Namespace">The tool's server, where the client names it apart.</param>
+public sealed record StandInTurn(IReadOnlyList<string> Pieces, string? Tool = null, string CallId = "1", string? Namespace = null)
+{
+    public string Text => string.Concat(Pieces);
+
+    public static StandInTurn Say(string text) => new([text]);
+
+    public static StandInTurn Call(string tool, object arguments)
+    {
+        var json = System.Text.Json.JsonSerializer.Serialize(arguments);
+        return new StandInTurn([json[..(json.Length / 2)], json[(json.Length / 2)..]], tool);
+    }
 }
 
 /// <summary>A request that the stand-in got.</summary>
@@ -55,6 +74,7 @@ public sealed class StandInProvider : IAsyncDisposable
     private readonly ConcurrentDictionary<string, int> _counts = new();
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _cancelled = new();
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _pieces = new();
+    private readonly ConcurrentDictionary<string, IReadOnlyList<Func<IReadOnlyList<string>, StandInTurn>>> _scripts = new();
 
     private StandInProvider(WebApplication app) => _app = app;
 
@@ -78,6 +98,12 @@ public sealed class StandInProvider : IAsyncDisposable
 
     /// <summary>What a model of this behaviour is called; whatever follows the first hyphen keeps tests apart.</summary>
     public static string ModelFor(Behaviour behaviour, string apart = "x") => $"{behaviour.ToString().ToLowerInvariant()}-{apart}";
+
+    /// <summary>
+    /// Has a model (of <see cref="Behaviour.Script"/>) do one thing after the other: a step is taken for each result of a tool that came back, and is told
+    /// the results so far. When there are no more steps it answers as every model here does.
+    /// </summary>
+    public void Script(string model, params Func<IReadOnlyList<string>, StandInTurn>[] steps) => _scripts[model] = steps;
 
     /// <summary>How often a model was asked for.</summary>
     public int TimesAsked(string model) => _counts.GetValueOrDefault(model);
@@ -175,8 +201,7 @@ public sealed class StandInProvider : IAsyncDisposable
     private async Task SpeakAsync(HttpContext http, WireFormat wire, Behaviour behaviour, string model, JsonObject request)
     {
         http.Response.Headers["request-id"] = "req_stand_in";
-        var withTool = behaviour == Behaviour.CallTool && !request.ToJsonString().Contains("tool_result", StringComparison.Ordinal)
-            && !request.ToJsonString().Contains("\"role\":\"tool\"", StringComparison.Ordinal) && !request.ToJsonString().Contains("function_call_output", StringComparison.Ordinal);
+        var turn = TurnOf(wire, behaviour, model, request);
         var usage = behaviour != Behaviour.OmitUsage && (wire is not ChatFormat || (bool?)request["stream"] != true || (bool?)request["stream_options"]?["include_usage"] == true);
         if ((bool?)request["stream"] != true || wire is CountFormat)
         {
@@ -190,13 +215,13 @@ public sealed class StandInProvider : IAsyncDisposable
             }
 
             http.Response.ContentType = "application/json";
-            var whole = wire.Whole(model, usage, withTool ? ToolIn(request) : null).ToJsonString();
+            var whole = wire.Whole(model, usage, turn).ToJsonString();
             await http.Response.WriteAsync(behaviour == Behaviour.Judge ? whole.Replace(string.Concat(Words), Verdict.Replace("\"", "\\\"")) : whole, http.RequestAborted);
             return;
         }
 
         http.Response.ContentType = "text/event-stream; charset=utf-8";
-        var events = wire.Events(model, usage, withTool ? ToolIn(request) : null).ToList();
+        var events = wire.Events(model, usage, turn).ToList();
         for (var i = 0; i < events.Count; i++)
         {
             if (behaviour is Behaviour.Slow && i > 1)
@@ -226,9 +251,24 @@ public sealed class StandInProvider : IAsyncDisposable
         }
     }
 
-    // The first tool that the client offers is the one that is called.
-    private static string? ToolIn(JsonObject request) =>
-        request["tools"]?.AsArray().Select(t => t!["function"]?["name"]?.ToString() ?? t["name"]?.ToString()).FirstOrDefault(n => n is not null);
+    // What is called is the first tool that the client offers; a client that offers none is told something.
+    private StandInTurn TurnOf(WireFormat wire, Behaviour behaviour, string model, JsonObject request)
+    {
+        var (tools, results) = (wire.Tools(request).ToList(), wire.Results(request));
+        return behaviour switch
+        {
+            Behaviour.CallTool when results.Count == 0 && tools.Count > 0 => new StandInTurn(["{", "}"], tools[0].Name),
+            Behaviour.Script when tools.Count > 0 && _scripts.GetValueOrDefault(model) is { } script && results.Count < script.Count =>
+                Offered(tools, script[results.Count](results)) with { CallId = $"{results.Count + 1}" },
+            _ => new StandInTurn(Words),
+        };
+    }
+
+    // Clients put their own prefix before the tools of a server.
+    private static StandInTurn Offered(List<OfferedTool> tools, StandInTurn turn) =>
+        turn.Tool is { } name && (tools.Find(t => t.Name == name) ?? tools.Find(t => t.Name.EndsWith($"__{name}", StringComparison.Ordinal))) is { } tool
+            ? turn with { Tool = tool.Name, Namespace = tool.Namespace }
+            : turn;
 
     private static WireFormat? WireOf(string path) => path switch
     {

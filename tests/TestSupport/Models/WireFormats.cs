@@ -3,12 +3,28 @@ using Microsoft.AspNetCore.Http;
 
 namespace ControlCenter.TestSupport.Models;
 
+/// <summary>A tool that a client offers to be called.</summary>
+internal sealed record OfferedTool(string Name, string? Namespace = null);
+
 /// <summary>One of the providers' wire formats. Every answer counts 100 tokens in, 20 of them from a cache where the format has one, and 12 out.</summary>
 internal abstract class WireFormat
 {
-    public abstract JsonObject Whole(string model, bool usage, string? tool);
+    public abstract JsonObject Whole(string model, bool usage, StandInTurn turn);
 
-    public abstract IEnumerable<string> Events(string model, bool usage, string? tool);
+    public abstract IEnumerable<string> Events(string model, bool usage, StandInTurn turn);
+
+    /// <summary>What came back from the tools that were called so far, oldest first.</summary>
+    public virtual IReadOnlyList<string> Results(JsonObject request) => [];
+
+    /// <summary>What the client offers to be called.</summary>
+    public virtual IEnumerable<OfferedTool> Tools(JsonObject request) => Objects(request["tools"]).Select(t => new OfferedTool(t["name"]?.ToString() ?? ""));
+
+    protected static IEnumerable<JsonObject> Objects(JsonNode? list) => (list as JsonArray)?.OfType<JsonObject>() ?? [];
+
+    // A result is a text, or a list of parts that have texts.
+    protected static string TextOf(JsonNode? content) => content is JsonArray parts
+        ? string.Concat(parts.OfType<JsonObject>().Select(p => p["text"]?.ToString()))
+        : content?.ToString() ?? "";
 
     public virtual Task ErrorAsync(HttpContext http, int status, string type, string message, string? code = null) =>
         WriteAsync(http, status, new JsonObject { ["error"] = new JsonObject { ["message"] = message, ["type"] = type, ["param"] = null, ["code"] = code } });
@@ -23,8 +39,6 @@ internal abstract class WireFormat
     protected static string Data(JsonObject data) => $"data: {data.ToJsonString()}\n\n";
 
     protected static string Named(JsonObject data) => $"event: {data["type"]}\ndata: {data.ToJsonString()}\n\n";
-
-    protected static string Said => string.Concat(StandInProvider.Words);
 }
 
 /// <summary>Anthropic's messages.</summary>
@@ -37,12 +51,12 @@ internal class MessagesFormat : WireFormat
         ["request_id"] = "req_stand_in",
     });
 
-    public override JsonObject Whole(string model, bool usage, string? tool)
+    public override JsonObject Whole(string model, bool usage, StandInTurn turn)
     {
-        var message = Message(model, tool is null
-            ? new JsonObject { ["type"] = "text", ["text"] = Said }
-            : new JsonObject { ["type"] = "tool_use", ["id"] = "toolu_1", ["name"] = tool, ["input"] = new JsonObject() });
-        message["stop_reason"] = tool is null ? "end_turn" : "tool_use";
+        var message = Message(model, turn.Tool is null
+            ? new JsonObject { ["type"] = "text", ["text"] = turn.Text }
+            : new JsonObject { ["type"] = "tool_use", ["id"] = $"toolu_{turn.CallId}", ["name"] = turn.Tool, ["input"] = JsonNode.Parse(turn.Text) });
+        message["stop_reason"] = turn.Tool is null ? "end_turn" : "tool_use";
         if (usage)
         {
             message["usage"] = Usage(12);
@@ -51,7 +65,7 @@ internal class MessagesFormat : WireFormat
         return message;
     }
 
-    public override IEnumerable<string> Events(string model, bool usage, string? tool)
+    public override IEnumerable<string> Events(string model, bool usage, StandInTurn turn)
     {
         var start = Message(model, null);
         if (usage)
@@ -64,24 +78,24 @@ internal class MessagesFormat : WireFormat
         {
             ["type"] = "content_block_start",
             ["index"] = 0,
-            ["content_block"] = tool is null
+            ["content_block"] = turn.Tool is null
                 ? new JsonObject { ["type"] = "text", ["text"] = "" }
-                : new JsonObject { ["type"] = "tool_use", ["id"] = "toolu_1", ["name"] = tool, ["input"] = new JsonObject() },
+                : new JsonObject { ["type"] = "tool_use", ["id"] = $"toolu_{turn.CallId}", ["name"] = turn.Tool, ["input"] = new JsonObject() },
         });
-        foreach (var piece in tool is null ? StandInProvider.Words : ["{", "}"])
+        foreach (var piece in turn.Pieces)
         {
             yield return Named(new JsonObject
             {
                 ["type"] = "content_block_delta",
                 ["index"] = 0,
-                ["delta"] = tool is null
+                ["delta"] = turn.Tool is null
                     ? new JsonObject { ["type"] = "text_delta", ["text"] = piece }
                     : new JsonObject { ["type"] = "input_json_delta", ["partial_json"] = piece },
             });
         }
 
         yield return Named(new JsonObject { ["type"] = "content_block_stop", ["index"] = 0 });
-        var delta = new JsonObject { ["type"] = "message_delta", ["delta"] = new JsonObject { ["stop_reason"] = tool is null ? "end_turn" : "tool_use", ["stop_sequence"] = null } };
+        var delta = new JsonObject { ["type"] = "message_delta", ["delta"] = new JsonObject { ["stop_reason"] = turn.Tool is null ? "end_turn" : "tool_use", ["stop_sequence"] = null } };
         if (usage)
         {
             delta["usage"] = new JsonObject { ["output_tokens"] = 12 };
@@ -90,6 +104,9 @@ internal class MessagesFormat : WireFormat
         yield return Named(delta);
         yield return Named(new JsonObject { ["type"] = "message_stop" });
     }
+
+    public override IReadOnlyList<string> Results(JsonObject request) =>
+        [.. Objects(request["messages"]).SelectMany(m => Objects(m["content"])).Where(c => c["type"]?.ToString() == "tool_result").Select(c => TextOf(c["content"]))];
 
     private static JsonObject Usage(int output) =>
         new() { ["input_tokens"] = 80, ["cache_read_input_tokens"] = 20, ["cache_creation_input_tokens"] = 0, ["output_tokens"] = output };
@@ -109,18 +126,18 @@ internal class MessagesFormat : WireFormat
 /// <summary>Anthropic's counting of tokens.</summary>
 internal sealed class CountFormat : MessagesFormat
 {
-    public override JsonObject Whole(string model, bool usage, string? tool) => new() { ["input_tokens"] = 100 };
+    public override JsonObject Whole(string model, bool usage, StandInTurn turn) => new() { ["input_tokens"] = 100 };
 }
 
 /// <summary>OpenAI's chat completions.</summary>
 internal sealed class ChatFormat : WireFormat
 {
-    public override JsonObject Whole(string model, bool usage, string? tool)
+    public override JsonObject Whole(string model, bool usage, StandInTurn turn)
     {
-        var message = new JsonObject { ["role"] = "assistant", ["content"] = tool is null ? Said : null };
-        if (tool is not null)
+        var message = new JsonObject { ["role"] = "assistant", ["content"] = turn.Tool is null ? turn.Text : null };
+        if (turn.Tool is not null)
         {
-            message["tool_calls"] = new JsonArray(new JsonObject { ["id"] = "call_1", ["type"] = "function", ["function"] = new JsonObject { ["name"] = tool, ["arguments"] = "{}" } });
+            message["tool_calls"] = new JsonArray(new JsonObject { ["id"] = $"call_{turn.CallId}", ["type"] = "function", ["function"] = new JsonObject { ["name"] = turn.Tool, ["arguments"] = turn.Text } });
         }
 
         var answer = new JsonObject
@@ -129,7 +146,7 @@ internal sealed class ChatFormat : WireFormat
             ["object"] = "chat.completion",
             ["created"] = 1,
             ["model"] = model,
-            ["choices"] = new JsonArray(new JsonObject { ["index"] = 0, ["message"] = message, ["finish_reason"] = tool is null ? "stop" : "tool_calls" }),
+            ["choices"] = new JsonArray(new JsonObject { ["index"] = 0, ["message"] = message, ["finish_reason"] = turn.Tool is null ? "stop" : "tool_calls" }),
         };
         if (usage)
         {
@@ -139,25 +156,25 @@ internal sealed class ChatFormat : WireFormat
         return answer;
     }
 
-    public override IEnumerable<string> Events(string model, bool usage, string? tool)
+    public override IEnumerable<string> Events(string model, bool usage, StandInTurn turn)
     {
-        yield return Data(Chunk(model, new JsonObject { ["role"] = "assistant", ["content"] = tool is null ? "" : null }, null));
-        if (tool is not null)
+        yield return Data(Chunk(model, new JsonObject { ["role"] = "assistant", ["content"] = turn.Tool is null ? "" : null }, null));
+        if (turn.Tool is not null)
         {
             yield return Data(Chunk(model, new JsonObject
             {
-                ["tool_calls"] = new JsonArray(new JsonObject { ["index"] = 0, ["id"] = "call_1", ["type"] = "function", ["function"] = new JsonObject { ["name"] = tool, ["arguments"] = "{}" } }),
+                ["tool_calls"] = new JsonArray(new JsonObject { ["index"] = 0, ["id"] = $"call_{turn.CallId}", ["type"] = "function", ["function"] = new JsonObject { ["name"] = turn.Tool, ["arguments"] = turn.Text } }),
             }, null));
         }
         else
         {
-            foreach (var piece in StandInProvider.Words)
+            foreach (var piece in turn.Pieces)
             {
                 yield return Data(Chunk(model, new JsonObject { ["content"] = piece }, null));
             }
         }
 
-        yield return Data(Chunk(model, [], tool is null ? "stop" : "tool_calls"));
+        yield return Data(Chunk(model, [], turn.Tool is null ? "stop" : "tool_calls"));
         if (usage)
         {
             var last = Chunk(model, [], null);
@@ -168,6 +185,11 @@ internal sealed class ChatFormat : WireFormat
 
         yield return "data: [DONE]\n\n";
     }
+
+    public override IReadOnlyList<string> Results(JsonObject request) =>
+        [.. Objects(request["messages"]).Where(m => m["role"]?.ToString() == "tool").Select(m => TextOf(m["content"]))];
+
+    public override IEnumerable<OfferedTool> Tools(JsonObject request) => Objects(request["tools"]).Select(t => new OfferedTool(t["function"]?["name"]?.ToString() ?? ""));
 
     private static JsonObject Usage() => new()
     {
@@ -191,9 +213,9 @@ internal sealed class ChatFormat : WireFormat
 /// <summary>OpenAI's responses.</summary>
 internal sealed class ResponsesFormat : WireFormat
 {
-    public override JsonObject Whole(string model, bool usage, string? tool) => Response(model, "completed", [Item(tool, complete: true)], usage);
+    public override JsonObject Whole(string model, bool usage, StandInTurn turn) => Response(model, "completed", [Item(turn, complete: true)], usage);
 
-    public override IEnumerable<string> Events(string model, bool usage, string? tool)
+    public override IEnumerable<string> Events(string model, bool usage, StandInTurn turn)
     {
         var number = 0;
         string Event(string type, JsonObject more)
@@ -208,46 +230,55 @@ internal sealed class ResponsesFormat : WireFormat
         }
 
         yield return Event("response.created", new JsonObject { ["response"] = Response(model, "in_progress", [], usage: false) });
-        yield return Event("response.output_item.added", new JsonObject { ["output_index"] = 0, ["item"] = Item(tool, complete: false) });
-        if (tool is not null)
+        yield return Event("response.output_item.added", new JsonObject { ["output_index"] = 0, ["item"] = Item(turn, complete: false) });
+        if (turn.Tool is not null)
         {
-            yield return Event("response.function_call_arguments.delta", new JsonObject { ["item_id"] = "fc_1", ["output_index"] = 0, ["delta"] = "{}" });
-            yield return Event("response.function_call_arguments.done", new JsonObject { ["item_id"] = "fc_1", ["output_index"] = 0, ["arguments"] = "{}" });
+            yield return Event("response.function_call_arguments.delta", new JsonObject { ["item_id"] = $"fc_{turn.CallId}", ["output_index"] = 0, ["delta"] = turn.Text });
+            yield return Event("response.function_call_arguments.done", new JsonObject { ["item_id"] = $"fc_{turn.CallId}", ["output_index"] = 0, ["arguments"] = turn.Text });
         }
         else
         {
             yield return Event("response.content_part.added", new JsonObject { ["item_id"] = "msg_1", ["output_index"] = 0, ["content_index"] = 0, ["part"] = Part("") });
-            foreach (var piece in StandInProvider.Words)
+            foreach (var piece in turn.Pieces)
             {
                 yield return Event("response.output_text.delta", new JsonObject { ["item_id"] = "msg_1", ["output_index"] = 0, ["content_index"] = 0, ["delta"] = piece, ["logprobs"] = new JsonArray() });
             }
 
-            yield return Event("response.output_text.done", new JsonObject { ["item_id"] = "msg_1", ["output_index"] = 0, ["content_index"] = 0, ["text"] = Said, ["logprobs"] = new JsonArray() });
-            yield return Event("response.content_part.done", new JsonObject { ["item_id"] = "msg_1", ["output_index"] = 0, ["content_index"] = 0, ["part"] = Part(Said) });
+            yield return Event("response.output_text.done", new JsonObject { ["item_id"] = "msg_1", ["output_index"] = 0, ["content_index"] = 0, ["text"] = turn.Text, ["logprobs"] = new JsonArray() });
+            yield return Event("response.content_part.done", new JsonObject { ["item_id"] = "msg_1", ["output_index"] = 0, ["content_index"] = 0, ["part"] = Part(turn.Text) });
         }
 
-        yield return Event("response.output_item.done", new JsonObject { ["output_index"] = 0, ["item"] = Item(tool, complete: true) });
-        yield return Event("response.completed", new JsonObject { ["response"] = Response(model, "completed", [Item(tool, complete: true)], usage) });
+        yield return Event("response.output_item.done", new JsonObject { ["output_index"] = 0, ["item"] = Item(turn, complete: true) });
+        yield return Event("response.completed", new JsonObject { ["response"] = Response(model, "completed", [Item(turn, complete: true)], usage) });
     }
+
+    public override IReadOnlyList<string> Results(JsonObject request) =>
+        [.. Objects(request["input"]).Where(i => i["type"]?.ToString() == "function_call_output").Select(i => TextOf(i["output"]))];
+
+    // Tools of a server are offered, and called, within a namespace of its own.
+    public override IEnumerable<OfferedTool> Tools(JsonObject request) => Objects(request["tools"]).SelectMany(t => t["type"]?.ToString() == "namespace"
+        ? Objects(t["tools"]).Select(inner => new OfferedTool(inner["name"]?.ToString() ?? "", t["name"]?.ToString()))
+        : [new OfferedTool(t["name"]?.ToString() ?? "")]);
 
     private static JsonObject Part(string text) => new() { ["type"] = "output_text", ["text"] = text, ["annotations"] = new JsonArray(), ["logprobs"] = new JsonArray() };
 
-    private static JsonObject Item(string? tool, bool complete) => tool is null
+    private static JsonObject Item(StandInTurn turn, bool complete) => turn.Tool is null
         ? new JsonObject
         {
             ["type"] = "message",
             ["id"] = "msg_1",
             ["status"] = complete ? "completed" : "in_progress",
             ["role"] = "assistant",
-            ["content"] = complete ? new JsonArray(Part(Said)) : new JsonArray(),
+            ["content"] = complete ? new JsonArray(Part(turn.Text)) : new JsonArray(),
         }
         : new JsonObject
         {
             ["type"] = "function_call",
-            ["id"] = "fc_1",
-            ["call_id"] = "call_1",
-            ["name"] = tool,
-            ["arguments"] = complete ? "{}" : "",
+            ["id"] = $"fc_{turn.CallId}",
+            ["call_id"] = $"call_{turn.CallId}",
+            ["name"] = turn.Tool,
+            ["namespace"] = turn.Namespace,
+            ["arguments"] = complete ? turn.Text : "",
             ["status"] = complete ? "completed" : "in_progress",
         };
 
