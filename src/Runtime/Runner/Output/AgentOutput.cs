@@ -149,7 +149,7 @@ internal sealed class AgentOutput(
         {
             spool.Append(_lines);
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             // The agent goes on; what its disk has no room for is counted, and said when there is room again.
             var lost = _lines.Count(l => l.Source != OutputSource.Note);
