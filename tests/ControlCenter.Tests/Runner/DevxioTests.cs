@@ -49,6 +49,7 @@ public sealed class DevxioTests(HostFixture fixture) : BusTests(fixture)
             await SaysAsync(runner, "Joined");
             var runtime = await AskAsync(name, "n=0; while :; do echo line $n; n=$((n+1)); sleep 0.02; done");
             var pid = await UntilReadyAsync(runtime);
+            await LinesAsync(runtime, atLeast: 20);
             runner.Process.Kill();
             await runner.Process.WaitForExitAsync(Stop);
             ProcessTable.Find(pid).ShouldNotBeNull();
