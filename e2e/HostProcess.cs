@@ -9,7 +9,8 @@ namespace ControlCenter.E2E;
 /// <summary>The host as a founder runs it: a process of its own, with its own PostgreSQL unless another is said, that can be killed and started again.</summary>
 /// <param name="home">Its data folder; one of its own under <c>/tmp</c> unless said.</param>
 /// <param name="database">The connection string of another PostgreSQL.</param>
-public sealed class HostProcess(string? home = null, string? database = null) : IAsyncDisposable
+/// <param name="localRunner">Whether it runs agents on its own machine.</param>
+public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
@@ -41,6 +42,7 @@ public sealed class HostProcess(string? home = null, string? database = null) : 
         info.Environment["CC_HOME"] = _home;
         info.Environment["CC_LISTEN"] = Address.ToString();
         info.Environment["CC_FOUNDER_KEY"] = FounderKey;
+        info.Environment["CC_LOCAL_RUNNER"] = localRunner ? "on" : "off";
         info.Environment.Remove("CC_DATABASE");
         if (database is not null)
         {

@@ -4,12 +4,14 @@ using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Execution.Transcripts;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Limits;
 using ControlCenter.Runtime.Models;
+using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Work;
 using Microsoft.EntityFrameworkCore;
@@ -123,6 +125,7 @@ public static class RuntimeServices
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
         services.AddService<EscalateBudgetBreaches>();
+        services.AddService<EscalateStuckRuntimes>();
 
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
@@ -144,6 +147,22 @@ public static class RuntimeServices
         services.AddSingleton<EffectivePriceQueries>();
         services.AddSingleton<CostReasonQueries>();
         services.AddService<WatchCostLag>();
+
+        services.AddSingleton(provider => new TranscriptStore(Path.Combine(provider.GetRequiredService<DataFolder>().Folder, "transcripts")));
+        services.AddSingleton<OutputFeed>();
+        services.AddSingleton<AppendOutput>();
+        services.AddSingleton<TranscriptQueries>();
+        services.AddService<KeepTranscripts>();
+
+        services.TryAddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), Environment.MachineName, "host"));
+        services.AddSingleton<Primary>();
+        services.AddService<HoldPrimary>();
+        services.AddSingleton<AssignmentPolicies>();
+        services.AddSingleton<ModelReach>();
+        services.AddSingleton<OrchestratorQueries>();
+        services.TryAddSingleton<RequestRuntime>();
+        services.AddService<AssignTasks>();
+        services.AddService<WatchProgress>();
 
         services.AddSingleton<KeptRateLimits>();
 

@@ -40,7 +40,7 @@ public sealed class RunningHost : IAsyncDisposable
     {
         connectionString ??= await TestCluster.CreateDatabaseAsync(cancellationToken);
         var home = Directory.CreateTempSubdirectory("cc-host-").FullName;
-        var settings = new HostSettings(home, new Uri("http://127.0.0.1:0"), connectionString, "LOC", FounderKey, LogLevel.Warning, JsonLog: false, new EventRetention(eventRetentionDays));
+        var settings = new HostSettings(home, new Uri("http://127.0.0.1:0"), connectionString, "LOC", FounderKey, LogLevel.Warning, JsonLog: false, new EventRetention(eventRetentionDays)) { LocalRunner = false };
         var app = await ControlCenterHost.StartAppAsync(settings, connectionString, cancellationToken, time);
         return new RunningHost(app, home, connectionString);
     }

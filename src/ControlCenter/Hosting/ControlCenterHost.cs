@@ -9,6 +9,7 @@ using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Models;
+using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
 
@@ -94,9 +95,15 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(DefinitionsOf(settings));
         builder.Services.AddSingleton(new CostEnvironment(settings.Environment));
         builder.Services.AddSingleton<Readiness>();
+        builder.Services.AddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), System.Environment.MachineName, settings.Surface));
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddBus();
         builder.Services.AddService<KeepRateLimits>();
+        if (settings.LocalRunner)
+        {
+            builder.Services.AddService<LocalRunner>();
+        }
+
         builder.Services.AddSignIn(settings);
         builder.Services.AddDashboard();
         var app = builder.Build();

@@ -1,6 +1,8 @@
 using ControlCenter.Bus;
+using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Queries;
+using ControlCenter.Runtime.Runner.Bus;
 
 namespace ControlCenter.Hosts;
 
@@ -10,6 +12,12 @@ internal static class HostEndpoints
     public static void MapHosts(this IEndpointRouteBuilder routes)
     {
         routes.MapQuery<HostQueries, Page<HostView>>("/hosts", "list", async (hosts, http) => await hosts.ListAsync(BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapGet("/hosts/self", (Delegate)(async (HttpContext http) =>
+        {
+            var caller = BusRoutes.CallerOf(http);
+            caller.Require(Permission.RunHost);
+            await BusRoutes.WriteAsync(http, StatusCodes.Status200OK, new KnownHost(caller.ActorId, caller.Name));
+        })).Produces<KnownHost>().ProducesProblem(401).ProducesProblem(403);
         routes.MapQuery<HostQueries, HostDetail>("/hosts/{id}", "host", (hosts, http) => hosts.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
         routes.MapCommand<CreateHost, CreateHostRequest, CreatedHost>(
             "/hosts", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));

@@ -20,6 +20,7 @@ public static class ProblemTypes
     public const string FounderLockedOut = "founder_locked_out";
     public const string InvalidTransition = "invalid_transition";
     public const string LeaseLost = "lease_lost";
+    public const string NoInstanceFree = "no_instance_free";
     public const string ActionChanged = "action_changed";
     public const string AlreadyDecided = "already_decided";
     public const string PayloadTooLarge = "payload_too_large";
@@ -32,6 +33,7 @@ public static class ProblemTypes
     public const string AgentPaused = "agent_paused";
     public const string ShuttingDown = "shutting_down";
     public const string DatabaseUnavailable = "database_unavailable";
+    public const string StorageUnavailable = "storage_unavailable";
     public const string UnpricedModule = "unpriced_module";
     public const string UnknownModel = "unknown_model";
     public const string UpstreamFailed = "upstream_failed";
@@ -58,6 +60,7 @@ public static class ProblemTypes
         [FounderLockedOut] = (409, "A founder would be locked out"),
         [InvalidTransition] = (409, "The present state does not allow that"),
         [LeaseLost] = (409, "The lease is no longer in force"),
+        [NoInstanceFree] = (409, "As many as may run are running"),
         [ActionChanged] = (409, "The action is not the one that was looked at"),
         [AlreadyDecided] = (409, "It has been decided, or has expired"),
         [PayloadTooLarge] = (413, "The body is too large"),
@@ -71,6 +74,7 @@ public static class ProblemTypes
         [AgentPaused] = (503, "The agent is paused"),
         [ShuttingDown] = (503, "The host is stopping"),
         [DatabaseUnavailable] = (503, "The database cannot be reached"),
+        [StorageUnavailable] = (503, "The bus has no room for it"),
         [BreakerOpen] = (503, "The model is left alone for a while"),
         [UpstreamTimeout] = (504, "The provider did not answer in time"),
     }.ToFrozenDictionary(StringComparer.Ordinal);

@@ -16,7 +16,8 @@ public sealed record HeldLease(Guid LeaseId, Guid TaskId, string TaskTitle, Date
 
 /// <summary>A command to an agent, with its three times.</summary>
 public sealed record InterventionView(
-    Guid InterventionId, InterventionKind Kind, string? Text, string RequestedByName, DateTimeOffset RequestedAt, DateTimeOffset? AcknowledgedAt);
+    Guid InterventionId, InterventionKind Kind, string? Text, string RequestedByName, DateTimeOffset RequestedAt, DateTimeOffset? AcknowledgedAt,
+    DateTimeOffset? EffectiveAt = null);
 
 /// <summary>Reads agents. How alive one is comes from its last heartbeat and the database's clock, at the moment of reading.</summary>
 public sealed class AgentQueries(NpgsqlDataSource database)
@@ -70,7 +71,7 @@ public sealed class AgentQueries(NpgsqlDataSource database)
     {
         await using var command = database.CreateCommand(
             """
-            select i.id, i.kind, i.text, a.name, i.requested_at, i.acknowledged_at
+            select i.id, i.kind, i.text, a.name, i.requested_at, i.acknowledged_at, i.effective_at
             from interventions i join actors a on a.id = i.requested_by where i.agent_id = @agent order by i.requested_at desc limit 50
             """);
         command.Parameters.AddWithValue("agent", agent);
@@ -80,7 +81,7 @@ public sealed class AgentQueries(NpgsqlDataSource database)
         {
             interventions.Add(new InterventionView(
                 reader.GetGuid(0), WireNames<InterventionKind>.Parse(reader.GetString(1)), reader.TextOrNull(2), reader.GetString(3),
-                reader.GetFieldValue<DateTimeOffset>(4), reader.ValueOrNull<DateTimeOffset>(5)));
+                reader.GetFieldValue<DateTimeOffset>(4), reader.ValueOrNull<DateTimeOffset>(5), reader.ValueOrNull<DateTimeOffset>(6)));
         }
 
         return interventions;

@@ -1,4 +1,5 @@
 using ControlCenter.Domain.Access;
+using ControlCenter.Domain.Agents;
 using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
@@ -47,14 +48,9 @@ public sealed class RegisterAgent(Transactions transactions, TimeProvider time)
             var name = request.Name.Trim();
             var capabilities = (request.Capabilities ?? []).Select(c => c.Trim()).Distinct(StringComparer.Ordinal).ToArray();
             await AddActor.ExecuteAsync(unit, id, name, Role.AgentRuntime, ct);
-            await unit.ExecuteAsync(
-                """
-                insert into agents (id, name, kind, capabilities, host, surface, liveness, paused)
-                values (@id, @name, @kind, @capabilities, @host, @surface, 'unknown', false)
-                """,
-                ct, ("id", id), ("name", name), ("kind", request.Kind.Trim()), ("capabilities", capabilities), ("host", request.Host), ("surface", request.Surface));
+            await DefinedAgents.InsertAsync(
+                unit, new Agent { Id = id, Name = name, Kind = request.Kind.Trim(), Capabilities = capabilities, Host = request.Host, Surface = request.Surface }, ct);
             var issued = await IssueKey.ExecuteAsync(unit, id, time, ct);
-            unit.Record("agent.registered", ("agent", id.ToString()), new { AgentId = id, Name = name, request.Kind, Capabilities = capabilities });
             return new RegisteredAgent(id, name, request.Kind.Trim(), capabilities, request.Host, request.Surface, issued.Key, HeartbeatSeconds);
         }, cancellationToken);
     }

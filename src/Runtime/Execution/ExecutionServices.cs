@@ -1,5 +1,6 @@
 using ControlCenter.Runtime.Execution.Definitions;
 using ControlCenter.Runtime.Hosts;
+using ControlCenter.Runtime.Work;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ControlCenter.Runtime.Execution;
@@ -22,6 +23,21 @@ public static class ExecutionServices
         services.AddSingleton<SaveDefinition>();
         services.AddSingleton<RemoveDefinition>();
         services.AddService<LoadDefinitions>();
+
+        services.AddSingleton<ExecutionMetrics>();
+        services.AddSingleton<SlotSignal>();
+        services.AddSingleton<RuntimeQueries>();
+        services.AddSingleton<SessionQueries>();
+        services.AddSingleton<HostOrdersQuery>();
+        services.AddSingleton<RequestRuntime>();
+        services.AddSingleton<ClaimNamedTask>();
+        services.AddSingleton<StartRuntime>();
+        services.AddSingleton<StopRuntime>();
+        services.AddSingleton<ReportHost>();
+        services.AddSingleton<LetHostGo>();
+        services.AddService<GrantSlots>();
+        services.AddService<WatchRuntimes>();
+        services.AddService<FollowInterventions>();
         return services;
     }
 }

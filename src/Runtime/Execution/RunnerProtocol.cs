@@ -12,7 +12,11 @@ namespace ControlCenter.Runtime.Execution;
 /// <param name="Runtimes">All that it knows of, until the answer no longer names them.</param>
 /// <param name="Seen">The <see cref="HostOrders.Mark"/> of the last answer; with <paramref name="WaitSeconds"/> the answer is held until there is another.</param>
 /// <param name="WaitSeconds">0 to 15.</param>
-public sealed record HostReport(Guid BootId, string Version, HostLoad Load, IReadOnlyList<RuntimeObservation> Runtimes, string? Seen = null, int WaitSeconds = 0);
+/// <param name="Surface">The surface that the host is, where it is one (OR-03): <c>mo</c>.</param>
+/// <param name="Labels">Its labels, in place of those that it was let in with; null to keep them.</param>
+public sealed record HostReport(
+    Guid BootId, string Version, HostLoad Load, IReadOnlyList<RuntimeObservation> Runtimes, string? Seen = null, int WaitSeconds = 0,
+    string? Surface = null, IReadOnlyList<string>? Labels = null);
 
 /// <summary>A machine, as measured.</summary>
 /// <param name="Cores">Logical processors.</param>

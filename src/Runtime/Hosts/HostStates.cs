@@ -42,6 +42,10 @@ public static class HostStates
         return host with { State = to };
     }
 
+    /// <summary>Has a host that is held no longer be shown.</summary>
+    public static Task RemoveAsync(UnitOfWork unit, Guid host, CancellationToken cancellationToken) =>
+        unit.ExecuteAsync("update hosts set removed_at = clock_timestamp() where id = @id", cancellationToken, ("id", host));
+
     private static string EventOf(HostState from, HostState to) => to switch
     {
         HostState.Online => from is HostState.Invited or HostState.Left ? "runtime.host_joined" : "runtime.host_online",

@@ -40,6 +40,7 @@ internal sealed class AgentRun
     private long? _taskEndedAt;
     private long? _toldToEndAt;
     private long? _heldSince;
+    private long? _idleSince;
     private bool _endsAtOnce;
     private bool _forced;
     private int? _exitCode;
@@ -212,6 +213,10 @@ internal sealed class AgentRun
         {
             EndAs(RuntimeEnd.Stopped, "Its task is over.", atOnce: false);
         }
+        else if (_state.EndsWithTask && _taskEndedAt is null)
+        {
+            LookAfterUnfinishedTurn();
+        }
 
         if (_state.EndAs is not null)
         {
@@ -222,6 +227,22 @@ internal sealed class AgentRun
         var settled = _state.Paused == (_desired == DesiredState.Pause);
         AddEffective(_ordered.Where(i => settled && i.Kind is InterventionKind.Pause or InterventionKind.Resume));
         return RunLimits.IsNear(_state, _tree) ? WhileEnding * 5 : _around.Options.LookEvery;
+    }
+
+    private void LookAfterUnfinishedTurn()
+    {
+        _idleSince = _progress.InTurn || _state.Paused || _desired == DesiredState.Pause ? null : _idleSince ?? _around.Time.GetTimestamp();
+        switch (UnfinishedTurn.After(_progress.Reading.Turns, _state.NudgedAtTurn, _idleSince is { } since ? _around.Time.GetElapsedTime(since) : null))
+        {
+            case UnfinishedTurnStep.Nudge when _in is not null && _adapter?.Encode(UnfinishedTurn.Nudge) is { } line:
+                Put(line);
+                _idleSince = null;
+                _state = _state with { NudgedAtTurn = _progress.Reading.Turns };
+                break;
+            case UnfinishedTurnStep.Fail:
+                EndAs(RuntimeEnd.Failed, UnfinishedTurn.Reason, atOnce: false);
+                break;
+        }
     }
 
     private void HoldOrRelease()
@@ -392,6 +413,7 @@ internal sealed class AgentRun
         if (_in is not null && !_closing && message.Text is { } text && _adapter?.Encode(text) is { } line)
         {
             Put(line);
+            _state = _state with { NudgedAtTurn = null };
             AddEffective([message]);
         }
     }

@@ -28,6 +28,7 @@ internal sealed partial class Supervisor : IAsyncDisposable
     private readonly Lock _forestGate = new();
     private long _soonest = long.MaxValue;
     private Task _loop = Task.CompletedTask;
+    private TaskCompletionSource _looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private Supervisor(RunnerFolder folder, RunnerOptions options, RunnerParts parts, ILogger logger, TimeProvider time)
@@ -39,6 +40,9 @@ internal sealed partial class Supervisor : IAsyncDisposable
 
     /// <summary>Ends when something has happened that the bus is to hear at once. Take it before looking.</summary>
     public Task NextChange => Volatile.Read(ref _changed).Task;
+
+    /// <summary>Ends when everything has been looked at once more.</summary>
+    public Task NextLook => Volatile.Read(ref _looked).Task;
 
     /// <summary>All that is known.</summary>
     public ICollection<AgentRun> Runs => _runs.Values;
@@ -72,6 +76,9 @@ internal sealed partial class Supervisor : IAsyncDisposable
 
     /// <summary>Takes back an announcement: it is not started after all.</summary>
     public void Withdraw(Guid runtimeId) => _starting.TryRemove(runtimeId, out _);
+
+    /// <summary>Asks for a report.</summary>
+    public void Nudge() => Changed();
 
     /// <summary>Starts a runtime. One that cannot be started is known from then on as ended, with the reason.</summary>
     /// <param name="start">What to start.</param>
@@ -196,6 +203,7 @@ internal sealed partial class Supervisor : IAsyncDisposable
             try
             {
                 var wait = Look();
+                Signal(ref _looked);
                 await _wake.WaitAsync(wait, _stopping.Token);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
@@ -297,7 +305,10 @@ internal sealed partial class Supervisor : IAsyncDisposable
         }
     }
 
-    private void Changed() => Interlocked.Exchange(ref _changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    private void Changed() => Signal(ref _changed);
+
+    private static void Signal(ref TaskCompletionSource source) =>
+        Interlocked.Exchange(ref source, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 
     [LoggerMessage(EventId = 1800, Level = LogLevel.Information, Message = "Runtime {RuntimeId} of {Agent} runs as process {Pid}")]
     private static partial void LogStarted(ILogger logger, Guid runtimeId, string agent, int pid);

@@ -119,6 +119,7 @@ public sealed class ClaimTask(
                         select id, ticket_id, priority, ordinal, fencing_token from tasks
                         where state = 'ready' and capability_set_id = s.id and not exists (
                             select 1 from budgets_exhausted x where {WithheldWork.Withholds})
+                            and not exists (select 1 from sessions u where u.task_id = tasks.id and u.state = 'uncertain')
                         order by priority desc, ordinal limit $3 for update skip locked) t
                     where s.capabilities <@ ($1 || array(select unnest(capabilities) from agents where id = any($2)))
                     order by t.priority desc, t.ordinal

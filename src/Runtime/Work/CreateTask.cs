@@ -15,6 +15,7 @@ namespace ControlCenter.Runtime.Work;
 /// <param name="Priority">0 to 4, 4 first; the ticket's unless said.</param>
 /// <param name="MaxAttempts">1 to 100; 3 unless said.</param>
 /// <param name="LeaseSeconds">1 to 86,400; 60 unless said.</param>
+/// <param name="DueAt">When it is to be done: of two tasks of the same priority an agent is started for the sooner one first.</param>
 public sealed record CreateTaskRequest(
     string Title,
     string? Instructions = null,
@@ -22,12 +23,14 @@ public sealed record CreateTaskRequest(
     Guid[]? DependsOn = null,
     int? Priority = null,
     int? MaxAttempts = null,
-    int? LeaseSeconds = null);
+    int? LeaseSeconds = null,
+    DateTimeOffset? DueAt = null);
 
 /// <summary>The task as it was planned.</summary>
 public sealed record PlannedTask(
     Guid TaskId, Guid TicketId, string TicketKey, string Title, string? Instructions, string[] RequiredCapabilities, Guid[] DependsOn, int Priority,
-    int MaxAttempts, int LeaseSeconds, TaskState State, int Attempt, Guid CreatedBy, DateTimeOffset CreatedAt);
+    int MaxAttempts, int LeaseSeconds, TaskState State, int Attempt, Guid CreatedBy, DateTimeOffset CreatedAt,
+    DateTimeOffset? DueAt = null);
 
 /// <summary>Plans a task.</summary>
 public sealed class CreateTask(Transactions transactions, TimeProvider time)
@@ -70,17 +73,17 @@ public sealed class CreateTask(Transactions transactions, TimeProvider time)
         var planned = new PlannedTask(
             id, ticket.Id, Ticket.KeyOf(ticket.Number), request.Title.Trim(), request.Instructions, capabilities, dependencies,
             request.Priority ?? ticket.Priority, request.MaxAttempts ?? DefaultMaxAttempts, request.LeaseSeconds ?? DefaultLeaseSeconds, state, 1,
-            unit.Caller.ActorId, default);
+            unit.Caller.ActorId, default, request.DueAt?.ToUniversalTime());
         await using var insert = unit.Command(
             """
-            insert into tasks (id, ticket_id, title, instructions, capability_set_id, priority, state, max_attempts, lease_seconds, created_by)
-            values (@id, @ticket, @title, @instructions, @set, @priority, @state, @max_attempts, @lease_seconds, @actor)
+            insert into tasks (id, ticket_id, title, instructions, capability_set_id, priority, state, max_attempts, lease_seconds, due_at, created_by)
+            values (@id, @ticket, @title, @instructions, @set, @priority, @state, @max_attempts, @lease_seconds, @due, @actor)
             returning created_at
             """,
             ("id", id), ("ticket", ticket.Id), ("title", planned.Title), ("instructions", planned.Instructions),
             ("set", await CapabilitySets.IdOfAsync(unit, capabilities, cancellationToken)), ("priority", (short)planned.Priority),
             ("state", WireNames<TaskState>.ToWire(state)), ("max_attempts", planned.MaxAttempts),
-            ("lease_seconds", planned.LeaseSeconds), ("actor", planned.CreatedBy));
+            ("lease_seconds", planned.LeaseSeconds), ("due", planned.DueAt?.UtcDateTime), ("actor", planned.CreatedBy));
         planned = planned with { CreatedAt = new DateTimeOffset((DateTime)(await insert.ExecuteScalarAsync(cancellationToken))!, TimeSpan.Zero) };
         if (dependencies.Length > 0)
         {

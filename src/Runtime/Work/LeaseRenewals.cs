@@ -47,4 +47,16 @@ public static class LeaseRenewals
             ? new LeaseStanding(n.LeaseId, expiry, Lost: false)
             : new LeaseStanding(n.LeaseId, null, Lost: true)).ToList();
     }
+
+    /// <summary>Renews the leases of agents that were seen to run, each named with its agent, and keeps those whose tasks wait for a human.</summary>
+    public static Task RenewManyAsync(UnitOfWork unit, IReadOnlyList<(Guid Agent, LeaseClaim Lease)> named, CancellationToken cancellationToken) => unit.ExecuteAsync(
+        """
+        update leases l set expires_at = greatest(l.expires_at, clock_timestamp() + make_interval(
+            secs => case when t.state = 'waiting_human' then greatest(t.lease_seconds, @waiting) else t.lease_seconds end))
+        from tasks t, unnest(@agents, @leases, @tokens) as n(agent_id, lease_id, token)
+        where l.id = n.lease_id and l.fencing_token = n.token and l.agent_id = n.agent_id and t.id = l.task_id
+          and l.ended_at is null and l.expires_at > clock_timestamp()
+        """,
+        cancellationToken, ("waiting", WaitingSeconds), ("agents", named.Select(n => n.Agent).ToArray()),
+        ("leases", named.Select(n => n.Lease.LeaseId).ToArray()), ("tokens", named.Select(n => n.Lease.FencingToken).ToArray()));
 }

@@ -31,6 +31,10 @@ public sealed partial class ArrowsTests
         [("Models", "Agents")] = "an agent that was paused or stopped spends nothing, from the moment on which that is said",
         [("Models", "Costs")] = "a call is attributed before it is made",
         [("Models", "Governance")] = "a call's worst case is set aside before it is made, and settled after it",
+        [("Orchestration", "Access")] = "a change of how much may be under way is audited in the same transaction",
+        [("Orchestration", "Execution")] = "an agent is asked for in the transaction that says why",
+        [("Orchestration", "Governance")] = "what a budget withholds, and while nothing is admitted, is not assigned",
+        [("Orchestration", "Models")] = "an agent whose models cannot be reached is not started",
         [("Runner", "Execution")] = "a runner speaks the protocol of what it runs",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
@@ -51,6 +55,7 @@ public sealed partial class ArrowsTests
         ["hosts"] = "Hosts", ["host_samples"] = "Hosts",
         ["agent_definitions"] = "Execution", ["definition_agents"] = "Execution", ["sessions"] = "Execution", ["runtimes"] = "Execution",
         ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
+        ["assignment_policy"] = "Orchestration", ["stalls"] = "Orchestration",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
     };
 

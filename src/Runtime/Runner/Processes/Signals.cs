@@ -5,6 +5,7 @@ namespace ControlCenter.Runtime.Runner.Processes;
 /// <summary>Signals as this program uses them (signal(7)).</summary>
 internal enum AgentSignal
 {
+    HangUp = 1,
     Kill = 9,
     Terminate = 15,
     Continue = 18,

@@ -1,0 +1,52 @@
+using System.Runtime.InteropServices;
+using ControlCenter.Hosting;
+using ControlCenter.Runtime.Runner;
+using ControlCenter.Runtime.Runner.Bus;
+
+namespace ControlCenter.CommandLine;
+
+/// <summary>A runner as a process of its own: its log is the console, its end is a signal.</summary>
+internal static class RunnerProcess
+{
+    /// <summary>How this same program is started: program and first arguments.</summary>
+    public static IReadOnlyList<string> Program { get; } =
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet"
+            ? [Environment.ProcessPath!, typeof(RunnerProcess).Assembly.Location]
+            : [Environment.ProcessPath!];
+
+    /// <summary>Runs until a signal, or until the bus will not have it.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="readKey">Reads the key that is in force.</param>
+    /// <param name="folder">The runner's folder.</param>
+    /// <param name="facts">What the host says of itself.</param>
+    /// <param name="handsOver">Whether SIGHUP makes room for the next runner, which takes up what runs.</param>
+    /// <param name="stop">Stops it as a signal would.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(Uri bus, Func<string?> readKey, string folder, HostFacts facts, bool handsOver, CancellationToken stop)
+    {
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var handing = new CancellationTokenSource();
+        using var onTerminate = On(PosixSignal.SIGTERM, stopping);
+        using var onInterrupt = On(PosixSignal.SIGINT, stopping);
+        using var onHangUp = On(PosixSignal.SIGHUP, handsOver ? handing : stopping);
+        using var log = LoggerFactory.Create(logging => HostLogging.Configure(logging, HostSettings.ReadLogging(Environment.GetEnvironmentVariable)));
+        using var connection = new BusConnection(bus, readKey);
+        using var runner = new HostRunner(
+            new RunnerOptions(folder, Program), RunnerParts.Standard, connection, facts, log.CreateLogger("ControlCenter.Runner"), TimeProvider.System);
+        try
+        {
+            return await runner.RunAsync(new RunnerEnding(stopping.Token, handing.Token)) == RunnerOutcome.Refused ? ExitCode.NoPermission : ExitCode.Ok;
+        }
+        catch (RunnerFolderTakenException fault)
+        {
+            await Console.Error.WriteLineAsync(fault.Message);
+            return ExitCode.TryLater;
+        }
+    }
+
+    private static PosixSignalRegistration On(PosixSignal signal, CancellationTokenSource source) => PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = true;
+        source.Cancel();
+    });
+}

@@ -1,0 +1,44 @@
+using ControlCenter.Bus;
+using ControlCenter.Domain.Execution;
+using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Hosts;
+using ControlCenter.Runtime.Queries;
+
+namespace ControlCenter.Execution;
+
+/// <summary>Runtimes and sessions on the bus, for people and for the hosts that run them.</summary>
+internal static class RuntimeEndpoints
+{
+    public static void MapRuntimes(this IEndpointRouteBuilder routes)
+    {
+        routes.MapQuery<RuntimeQueries, Page<RuntimeView>>("/runtimes", "list", async (runtimes, http) => await runtimes.ListAsync(
+            new RuntimeFilter(
+                BusRoutes.OptionalWord<RuntimePhase>(http, "phase"), BusRoutes.OptionalId(http, "host"), BusRoutes.OptionalId(http, "agent"),
+                BusRoutes.OptionalId(http, "task")),
+            BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<RuntimeQueries, RuntimeDetail>(
+            "/runtimes/{id}", "runtime", (runtimes, http) => runtimes.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+        routes.MapCommand<RequestRuntime, RequestRuntimeRequest, RequestedRuntime>(
+            "/runtimes", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapCommand<StopRuntime, StopRuntimeRequest, StoppedRuntime>(
+            "/runtimes/{id}/stop", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapQuery<SessionQueries, Page<SessionView>>("/sessions", "list", async (sessions, http) => await sessions.ListAsync(
+            new SessionFilter(BusRoutes.OptionalWord<SessionState>(http, "state"), BusRoutes.OptionalId(http, "agent"), BusRoutes.OptionalId(http, "task")),
+            BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<SessionQueries, SessionView>(
+            "/sessions/{id}", "session", (sessions, http) => sessions.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+        MapForHosts(routes);
+    }
+
+    private static void MapForHosts(IEndpointRouteBuilder routes)
+    {
+        routes.MapChange<ReportHost, HostReport, HostOrders>(
+            "POST", "/hosts/{id}/report", (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Aborted));
+        routes.MapChange<StartRuntime, StartRuntimeRequest, StartPackage>(
+            "POST", "/hosts/{id}/runtimes/{runtime}/start",
+            (command, call) => command.ExecuteAsync(call.Id(), call.Id("runtime"), call.Request, call.Caller, call.Aborted));
+        routes.MapCommand<LetHostGo, NoBody, HostStanding>(
+            "/hosts/{id}/leave", 200, (command, call) => command.LeaveAsync(call.Id(), call.Caller, call.Idempotency, call.Aborted));
+        routes.MapRemoval<LetHostGo>("/hosts/{id}", (command, call) => command.RemoveAsync(call.Id(), call.Caller, call.Aborted));
+    }
+}

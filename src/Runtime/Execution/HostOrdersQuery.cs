@@ -1,0 +1,88 @@
+using System.Security.Cryptography;
+using System.Text;
+using ControlCenter.Domain.Agents;
+using ControlCenter.Domain.Execution;
+using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Text;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Execution;
+
+/// <summary>Reads what a host is to be running, from the rows alone: whatever was lost on the way, the next orders say it again.</summary>
+public sealed class HostOrdersQuery(NpgsqlDataSource database)
+{
+    // More than a human sends; what is beyond it comes with the next orders.
+    private const int MostInterventions = 200;
+
+    private const string Runtimes =
+        """
+        select r.id, r.fencing_token, r.desired, r.lease_expires_at,
+            r.task_lease_id is not null and not exists (select 1 from leases l where l.id = r.task_lease_id and l.ended_at is null)
+        from runtimes r where r.host_id = @host and r.phase in ('granted', 'observed', 'ready') order by r.id
+        """;
+
+    // What steers a process is for the one that it was said to; a message is for the next one too. Said to be heard is not yet seen to be done.
+    private const string Interventions =
+        """
+        select r.id, i.id, i.kind, i.text
+        from runtimes r join interventions i on i.agent_id = r.agent_id and i.effective_at is null
+        where r.host_id = @host and r.phase in ('observed', 'ready')
+          and case when i.kind = 'message' then i.acknowledged_at is null else i.requested_at >= r.requested_at end
+        order by i.requested_at, i.id limit @most
+        """;
+
+    /// <summary>The orders as of now.</summary>
+    /// <exception cref="NotFoundException">There is no such host.</exception>
+    public async Task<HostOrders> ReadAsync(Guid host, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new NpgsqlBatchCommand("select state from hosts where id = @host") { Parameters = { new("host", host) } },
+                new NpgsqlBatchCommand(Runtimes) { Parameters = { new("host", host) } },
+                new NpgsqlBatchCommand(Interventions) { Parameters = { new("host", host), new("most", MostInterventions) } },
+            },
+        };
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken))
+        {
+            throw new NotFoundException("host", host.ToString());
+        }
+
+        var state = WireNames<HostState>.Parse(reader.GetString(0));
+        await reader.NextResultAsync(cancellationToken);
+        var orders = new List<RuntimeOrder>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            orders.Add(new RuntimeOrder(
+                reader.GetGuid(0), reader.GetInt64(1), WireNames<DesiredState>.Parse(reader.GetString(2)), reader.GetFieldValue<DateTimeOffset>(3), [], reader.GetBoolean(4)));
+        }
+
+        await reader.NextResultAsync(cancellationToken);
+        var told = new List<(Guid Runtime, OrderedIntervention Intervention)>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            told.Add((reader.GetGuid(0), new OrderedIntervention(
+                reader.GetGuid(1), WireNames<InterventionKind>.Parse(reader.GetString(2)), reader.IsDBNull(3) ? null : reader.GetString(3))));
+        }
+
+        var byRuntime = told.ToLookup(t => t.Runtime, t => t.Intervention);
+        orders = orders.ConvertAll(o => o with { Interventions = [.. byRuntime[o.RuntimeId]] });
+        return new HostOrders(state, MarkOf(state, orders), orders);
+    }
+
+    // Not the times of leases: they move with every report.
+    private static string MarkOf(HostState state, List<RuntimeOrder> orders)
+    {
+        var text = new StringBuilder(state.Wire());
+        foreach (var order in orders)
+        {
+            text.Append('\n').Append(order.RuntimeId).Append(' ').Append(order.FencingToken).Append(' ').Append(order.Desired.Wire()).Append(order.TaskEnded ? " ended" : " open")
+                .AppendJoin(' ', order.Interventions.Select(i => i.InterventionId));
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..16];
+    }
+}

@@ -1,0 +1,106 @@
+using System.Globalization;
+using ControlCenter.Domain.Access;
+using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Execution.Transcripts;
+
+/// <summary>Has transcripts reach the disk, and closes those of runtimes that are over: from then on their hash stands in the row, and nothing more is taken.</summary>
+public sealed partial class KeepTranscripts(
+    NpgsqlDataSource database, Transactions transactions, TranscriptStore transcripts, OutputFeed feed, TimeProvider time, ILogger<KeepTranscripts> logger)
+    : SupervisedService("transcripts", time, logger)
+{
+    /// <summary>How much of the newest output a machine that goes down may take along: 2 s.</summary>
+    public static readonly TimeSpan FlushEvery = TimeSpan.FromSeconds(2);
+
+    /// <summary>In SQL, how long a host that has not handed over all lines has to do so once its runtime is over: it may have been cut off.</summary>
+    internal const string SettledFor = "interval '15 minutes'";
+
+    private const int MostAtOnce = 100;
+
+    private const string ToClose =
+        $"""
+        select id from runtimes
+        where phase = 'ended' and transcript_sha256 is null and transcript_lines > 0
+            and (transcript_lines >= output_lines or ended_at < clock_timestamp() - {SettledFor})
+        order by ended_at limit @most
+        """;
+
+    /// <inheritdoc />
+    protected override async Task RunAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(FlushEvery, Time);
+        do
+        {
+            var flushed = transcripts.FlushToDisk();
+            var closed = await CloseAsync(stoppingToken);
+            Beat(string.Create(CultureInfo.InvariantCulture, $"{flushed} written to disk, {closed} closed"));
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task<int> CloseAsync(CancellationToken cancellationToken)
+    {
+        var closed = 0;
+        foreach (var id in await FindAsync(cancellationToken))
+        {
+            if (await transactions.RunAsync(Caller.Host, (unit, ct) => CloseAsync(unit, id, ct), cancellationToken) is { } lines)
+            {
+                closed++;
+                feed.Publish(id, lines, ended: true);
+            }
+        }
+
+        return closed;
+    }
+
+    private async Task<long?> CloseAsync(UnitOfWork unit, Guid id, CancellationToken cancellationToken)
+    {
+        Guid session;
+        TranscriptStanding standing;
+        await using (var command = unit.Command(
+            "select session_id, transcript_lines, transcript_bytes from runtimes where id = @id and transcript_sha256 is null for update", ("id", id)))
+        {
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            if (!await reader.ReadAsync(cancellationToken))
+            {
+                return null;
+            }
+
+            (session, standing) = (reader.GetGuid(0), new TranscriptStanding(reader.GetInt64(1), reader.GetInt64(2)));
+        }
+
+        var file = transcripts.Of(session, id);
+        if (file.Length != standing.Bytes)
+        {
+            // What the disk did not keep is said in its place, and what was never committed is taken away, as with an append.
+            LogRepaired(Logger, id, file.Length, standing.Bytes);
+            standing = file.Append(standing, []);
+        }
+
+        file.FlushToDisk();
+        await unit.ExecuteAsync(
+            "update runtimes set transcript_bytes = @bytes, transcript_sha256 = @hash where id = @id",
+            cancellationToken, ("id", id), ("bytes", standing.Bytes), ("hash", file.Hash(standing)!));
+        return standing.Lines;
+    }
+
+    private async Task<List<Guid>> FindAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(ToClose);
+        command.Parameters.AddWithValue("most", MostAtOnce);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var found = new List<Guid>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            found.Add(reader.GetGuid(0));
+        }
+
+        return found;
+    }
+
+    [LoggerMessage(EventId = 1501, Level = LogLevel.Warning, Message = "The transcript of runtime {Runtime} had {Bytes} bytes where {Expected} count; it was put right")]
+    private static partial void LogRepaired(ILogger logger, Guid runtime, long bytes, long expected);
+}

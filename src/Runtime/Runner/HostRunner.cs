@@ -1,0 +1,383 @@
+using System.Collections.Concurrent;
+using ControlCenter.Domain.Execution;
+using ControlCenter.Domain.Ids;
+using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Runner.Bus;
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.Retry;
+
+namespace ControlCenter.Runtime.Runner;
+
+/// <summary>Brings what runs here to what the bus says is to run, for as long as it is not told to end.</summary>
+public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts, BusConnection bus, HostFacts facts, ILogger logger, TimeProvider time)
+    : IDisposable
+{
+    // Each report renews the slots' leases, of 45 s: a lost one and the next one still come in time.
+    private const int WaitSeconds = 10;
+
+    // A machine that is told to start fifty agents starts so many at a time; each start is a call of the bus and a few files.
+    private const int StartsAtOnce = 8;
+
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AfterFailedStart = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
+
+    private readonly Guid _bootId = Uuid7.New(time);
+    private readonly HostLoadMeter _load = new(options.Folder);
+    private readonly SemaphoreSlim _starts = new(StartsAtOnce, StartsAtOnce);
+    private readonly ConcurrentDictionary<Guid, Task> _starting = [];
+    private readonly TaskCompletionSource<RunnerOutcome> _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _reportedAt = time.GetTimestamp();
+    private bool _isCutOff;
+    private string? _seen;
+
+    /// <summary>Ends with the first answer of the bus: this host is who.</summary>
+    public Task<KnownHost> Joined => _joined.Task;
+
+    private readonly TaskCompletionSource<KnownHost> _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Runs.</summary>
+    /// <exception cref="RunnerFolderTakenException">Another runner has the folder.</exception>
+    public async Task<RunnerOutcome> RunAsync(RunnerEnding ending)
+    {
+        using var folder = RunnerFolder.Take(options.Folder);
+        await using var supervisor = Supervisor.Open(folder, options, parts, logger, time);
+        using var working = new CancellationTokenSource();
+        await using var onStop = ending.Stop.Register(() => _over.TrySetResult(RunnerOutcome.Stopped));
+        await using var onHandOver = ending.HandOver.Register(() => _over.TrySetResult(RunnerOutcome.HandedOver));
+        Task[] loops = [ReportAsync(supervisor, working.Token), HandOverOutputAsync(supervisor, working.Token), WatchLeaseAsync(supervisor, working.Token)];
+        foreach (var loop in loops)
+        {
+            _ = WatchAsync(loop);
+        }
+
+        try
+        {
+            var outcome = await _over.Task;
+            if (outcome != RunnerOutcome.HandedOver)
+            {
+                await EndAllAsync(supervisor, outcome);
+            }
+
+            return outcome;
+        }
+        finally
+        {
+            await working.CancelAsync();
+            await Task.WhenAll(loops).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(_starting.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _starts.Dispose();
+
+    private async Task WatchAsync(Task loop)
+    {
+        try
+        {
+            await loop;
+        }
+        catch (OperationCanceledException)
+        {
+            // It was told to.
+        }
+        catch (BusRefusedException fault)
+        {
+            LogRefused(logger, fault.Message);
+            _over.TrySetResult(RunnerOutcome.Refused);
+        }
+#pragma warning disable CA1031 // Handed on whole: a loop that faults ends the runner, and whoever started it starts it again.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            _over.TrySetException(fault);
+        }
+    }
+
+    private async Task ReportAsync(Supervisor supervisor, CancellationToken cancellationToken)
+    {
+        var host = await Retry("be reached").ExecuteAsync(async ct => await bus.WhoAmIAsync(ct), cancellationToken);
+        _joined.TrySetResult(host);
+        LogJoined(logger, bus.Address, host.Name, host.HostId);
+        var retry = Retry("be told");
+        Task<HostOrders>? held = null;
+        var holding = new CancellationTokenSource();
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            // Taken before looking: what changes from here on is told by the next report.
+            var change = supervisor.NextChange;
+            await retry.ExecuteAsync(async ct => Follow(supervisor, host.HostId, await SendAsync(supervisor, host.HostId, 0, ct)), cancellationToken);
+            await holding.CancelAsync();
+            if (held is not null)
+            {
+                await ((Task)held).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            holding.Dispose();
+            holding = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            do
+            {
+                held = SendAsync(supervisor, host.HostId, WaitSeconds, holding.Token);
+                if (await Task.WhenAny(held, change) != held)
+                {
+                    break;
+                }
+
+                if (!held.IsCompletedSuccessfully)
+                {
+                    // The plain report says what is wrong, and waits.
+                    break;
+                }
+
+                var before = _seen;
+                var orders = await held;
+                Follow(supervisor, host.HostId, orders);
+                if (orders.Mark == before)
+                {
+                    // Nothing new, and answered before its time: a bus that is stopping holds nothing back.
+                    await Task.WhenAny(change, Task.Delay(Breath, time, cancellationToken));
+                }
+            }
+            while (!change.IsCompleted);
+        }
+
+        holding.Dispose();
+    }
+
+    private async Task<HostOrders> SendAsync(Supervisor supervisor, Guid hostId, int waitSeconds, CancellationToken cancellationToken)
+    {
+        // The lease is renewed when the bus gets it, which is no sooner than now.
+        var sentAt = time.GetTimestamp();
+        var report = new HostReport(_bootId, facts.Version, _load.Measure(), supervisor.Observe(), _seen, waitSeconds, facts.Surface, facts.Labels);
+        var orders = await bus.ReportAsync(hostId, report, cancellationToken);
+        Interlocked.Exchange(ref _reportedAt, Math.Max(sentAt, Interlocked.Read(ref _reportedAt)));
+        return orders;
+    }
+
+    private int Follow(Supervisor supervisor, Guid hostId, HostOrders orders)
+    {
+        _seen = orders.Mark;
+        if (orders.State == HostState.Left)
+        {
+            _over.TrySetResult(RunnerOutcome.Left);
+            return 0;
+        }
+
+        foreach (var order in orders.Runtimes)
+        {
+            if (supervisor.Find(order.RuntimeId) is { } run)
+            {
+                if (run.FencingToken == order.FencingToken)
+                {
+                    run.Order(order.Desired, order.Interventions, order.TaskEnded);
+                }
+                else
+                {
+                    run.End(RuntimeEnd.Lost, "Its slot was given anew.", atOnce: true);
+                }
+            }
+            else if (order.Desired != DesiredState.Stop && !supervisor.Knows(order.RuntimeId))
+            {
+                supervisor.Announce(order.RuntimeId, order.FencingToken);
+                _starting[order.RuntimeId] = StartAsync(supervisor, hostId, order);
+            }
+        }
+
+        var named = orders.Runtimes.Select(o => o.RuntimeId).ToHashSet();
+        foreach (var run in supervisor.Runs.Where(run => !named.Contains(run.Id)))
+        {
+            if (!run.HasEnded)
+            {
+                run.End(RuntimeEnd.Lost, "The bus no longer names it: its slot is somebody else's.");
+            }
+            else if (!run.Spool.HasLines)
+            {
+                supervisor.Forget(run);
+            }
+        }
+
+        return orders.Runtimes.Count;
+    }
+
+    private async Task StartAsync(Supervisor supervisor, Guid hostId, RuntimeOrder order)
+    {
+        await Task.Yield();
+        await _starts.WaitAsync();
+        try
+        {
+            var start = await bus.StartAsync(hostId, order.RuntimeId, order.FencingToken, CancellationToken.None);
+            await supervisor.StartAsync(start, bus.Address, CancellationToken.None);
+            if (supervisor.Find(order.RuntimeId) is { } run)
+            {
+                run.Order(order.Desired, order.Interventions, order.TaskEnded);
+            }
+        }
+#pragma warning disable CA1031 // Whatever it was: what is still ordered is tried again, and what is not is no longer named.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            LogStartFailed(logger, order.RuntimeId, fault.Message);
+            await Task.Delay(AfterFailedStart, time);
+            supervisor.Withdraw(order.RuntimeId);
+
+            // An answer like the last one is held back; the order in it is to be seen again.
+            _seen = null;
+            supervisor.Nudge();
+        }
+        finally
+        {
+            _starts.Release();
+            _starting.TryRemove(order.RuntimeId, out _);
+        }
+    }
+
+    private async Task HandOverOutputAsync(Supervisor supervisor, CancellationToken cancellationToken)
+    {
+        var host = await _joined.Task.WaitAsync(cancellationToken);
+        var output = new OutputCourier(bus, host.HostId, logger);
+        var retry = Retry("be given output");
+        while (true)
+        {
+            var isMore = await retry.ExecuteAsync(async ct => await output.HandOverAsync(supervisor.Runs, ct), cancellationToken);
+            if (!isMore)
+            {
+                await Task.Delay(OutputCourier.Pause, time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>A host that cannot report loses its slots: it holds what runs there still when their leases run out, and ends it a while later.</summary>
+    private async Task WatchLeaseAsync(Supervisor supervisor, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(options.LookEvery, time);
+        while (await timer.WaitForNextTickAsync(cancellationToken))
+        {
+            var silence = time.GetElapsedTime(Interlocked.Read(ref _reportedAt));
+            var isCutOff = silence > options.SlotLease;
+            if (isCutOff && !_isCutOff)
+            {
+                var count = supervisor.Runs.Count(r => !r.HasEnded);
+                LogCutOff(logger, bus.Address, silence.TotalSeconds, count);
+            }
+            else if (!isCutOff && _isCutOff)
+            {
+                LogBack(logger, bus.Address);
+            }
+
+            _isCutOff = isCutOff;
+            foreach (var run in supervisor.Runs.Where(r => !r.HasEnded))
+            {
+                run.CutOff(isCutOff);
+                if (silence > options.SlotLease + options.CutOffGrace)
+                {
+                    run.End(RuntimeEnd.Lost, $"Its host could not reach the bus for {silence.TotalSeconds:0} s.");
+                }
+            }
+        }
+    }
+
+    private async Task EndAllAsync(Supervisor supervisor, RunnerOutcome outcome)
+    {
+        var why = outcome switch
+        {
+            RunnerOutcome.Stopped => "Its host was told to stop.",
+            RunnerOutcome.Left => "Its host has left.",
+            _ => "Its host is no longer let in.",
+        };
+        var count = supervisor.Runs.Count(r => !r.HasEnded);
+        LogEnding(logger, count, why);
+        while (true)
+        {
+            var change = supervisor.NextChange;
+            var running = supervisor.Runs.Where(r => !r.HasEnded).ToList();
+            if (running.Count == 0 && _starting.IsEmpty)
+            {
+                break;
+            }
+
+            foreach (var run in running)
+            {
+                run.End(RuntimeEnd.Stopped, why);
+            }
+
+            await Task.WhenAny(change, Task.Delay(options.LookEvery, time));
+        }
+
+        // How they ended, and what they said last, is told if the bus is there to hear it.
+        if (outcome == RunnerOutcome.Stopped && _joined.Task.IsCompletedSuccessfully)
+        {
+            using var patience = new CancellationTokenSource(LastWords, time);
+            try
+            {
+                var hostId = (await _joined.Task).HostId;
+                var output = new OutputCourier(bus, hostId, logger);
+                while (await output.HandOverAsync(supervisor.Runs, patience.Token))
+                {
+                    // Until there is no more.
+                }
+
+                await SendAsync(supervisor, hostId, 0, patience.Token);
+            }
+            catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException or BusRefusedException or BusProblemException)
+            {
+                LogNotTold(logger, fault.Message);
+            }
+        }
+    }
+
+    private ResiliencePipeline Retry(string what) => new ResiliencePipelineBuilder { TimeProvider = time }
+        .AddRetry(new RetryStrategyOptions
+        {
+            MaxRetryAttempts = int.MaxValue,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = TimeSpan.FromMilliseconds(200),
+            MaxDelay = LongestBackoff,
+            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception switch
+            {
+                HttpRequestException or BusProblemException => true,
+
+                // One that was let in before may be so again: a bus that starts anew makes a new key. When its slots are gone it gives up.
+                BusRefusedException => _joined.Task.IsCompleted && time.GetElapsedTime(Interlocked.Read(ref _reportedAt)) < options.SlotLease + options.CutOffGrace,
+                _ => false,
+            }),
+            OnRetry = attempt =>
+            {
+                // Once, and then at times: a bus that is away for an hour is not a thousand lines.
+                if (attempt.AttemptNumber % 12 == 0)
+                {
+                    LogRetry(logger, bus.Address, what, attempt.Outcome.Exception!.Message);
+                }
+
+                return ValueTask.CompletedTask;
+            },
+        })
+        .Build();
+
+    [LoggerMessage(EventId = 1810, Level = LogLevel.Information, Message = "Joined {Bus} as the host {Name} ({HostId})")]
+    private static partial void LogJoined(ILogger logger, Uri bus, string name, Guid hostId);
+
+    [LoggerMessage(EventId = 1811, Level = LogLevel.Error, Message = "Cut off: {Bus} has not been reached for {Seconds:0} s, and the slots' leases have run out; {Count} agents are held still")]
+    private static partial void LogCutOff(ILogger logger, Uri bus, double seconds, int count);
+
+    [LoggerMessage(EventId = 1812, Level = LogLevel.Information, Message = "{Bus} is reached again")]
+    private static partial void LogBack(ILogger logger, Uri bus);
+
+    [LoggerMessage(EventId = 1813, Level = LogLevel.Warning, Message = "{Bus} cannot {What}, and is tried again: {Reason}")]
+    private static partial void LogRetry(ILogger logger, Uri bus, string what, string reason);
+
+    [LoggerMessage(EventId = 1814, Level = LogLevel.Warning, Message = "Runtime {RuntimeId} was not started: {Reason}")]
+    private static partial void LogStartFailed(ILogger logger, Guid runtimeId, string reason);
+
+    [LoggerMessage(EventId = 1815, Level = LogLevel.Information, Message = "{Count} agents are ended. {Why}")]
+    private static partial void LogEnding(ILogger logger, int count, string why);
+
+    [LoggerMessage(EventId = 1816, Level = LogLevel.Warning, Message = "The bus could not be told how it ended: {Reason}")]
+    private static partial void LogNotTold(ILogger logger, string reason);
+
+    [LoggerMessage(EventId = 1818, Level = LogLevel.Error, Message = "Refused: {Reason}")]
+    private static partial void LogRefused(ILogger logger, string reason);
+}

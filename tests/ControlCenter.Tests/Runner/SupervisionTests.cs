@@ -1,0 +1,259 @@
+using System.Diagnostics;
+using ControlCenter.Domain.Execution;
+using ControlCenter.E2E;
+using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Runner.Output;
+using ControlCenter.Runtime.Runner.Processes;
+
+namespace ControlCenter.Tests.Runner;
+
+/// <summary>Agents that misbehave, and runners that die.</summary>
+public sealed class SupervisionTests : IAsyncDisposable
+{
+    private readonly Supervised _agents = new();
+
+    public ValueTask DisposeAsync() => _agents.DisposeAsync();
+
+    [Fact]
+    public async Task A_program_that_is_not_there_is_told_as_such()
+    {
+        var ended = await _agents.EndedAsync(await _agents.StartAsync(Supervised.Command("no-such-program-anywhere")));
+        ended.End.ShouldBe(RuntimeEnd.NotStarted);
+        ended.Detail!.ShouldContain("no-such-program-anywhere");
+        ended.Pid.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task One_that_ends_at_once_is_seen_with_its_output_and_its_code()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("echo so short; exit 3"));
+        var ended = await _agents.EndedAsync(run);
+        (ended.End, ended.ExitCode).ShouldBe((RuntimeEnd.Failed, 3));
+        Supervised.Said(run).ShouldContain("Out: so short");
+    }
+
+    [Fact]
+    public async Task One_that_ends_well_has_exited()
+    {
+        var ended = await _agents.EndedAsync(await _agents.StartAsync(Supervised.Script("exit 0")));
+        (ended.End, ended.ExitCode).ShouldBe((RuntimeEnd.Exited, 0));
+    }
+
+    [Fact]
+    public async Task One_that_is_killed_by_somebody_else_has_failed()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("while :; do sleep 1; done"));
+        Signals.Send(new ProcessIdentity(run.Observe().Pid!.Value, run.Observe().ProcessStartedAt!.Value), AgentSignal.Kill);
+        var ended = await _agents.EndedAsync(run);
+        ended.End.ShouldBe(RuntimeEnd.Failed);
+        ended.Detail!.ShouldContain("signal 9");
+        Supervised.ProcessesOf(run).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task It_finds_only_what_it_is_to_find_in_its_environment()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("env") with { Environment = new Dictionary<string, string> { ["MINE"] = "value:yes" } });
+        await _agents.EndedAsync(run);
+        var names = Supervised.Lines(run).Where(l => l.Source == OutputSource.Out).Select(l => l.Text.Split('=')[0]).ToList();
+        names.Except(["PWD", "OLDPWD", "_", "SHLVL"]).ShouldBe(
+            ["CC_RUNTIME_ID", "PATH", "LANG", "HOME", "TMPDIR", "MINE", "CC_BUS_URL", "CC_API_KEY", "CC_AGENT_ID", "CC_AGENT_NAME", "CC_SESSION_ID"], ignoreOrder: true);
+        Supervised.Said(run).ShouldContain("MINE=yes");
+        Supervised.Said(run).ShouldNotContain("cck_key-of-a-test");
+    }
+
+    [Fact]
+    public async Task Its_workspace_and_its_home_are_gone_after_it()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("pwd; echo $HOME; touch here; touch $HOME/there $TMPDIR/tmp"));
+        await _agents.EndedAsync(run);
+        foreach (var folder in Supervised.Lines(run).Where(l => l.Source == OutputSource.Out).Select(l => l.Text))
+        {
+            Directory.Exists(folder).ShouldBeFalse(folder);
+        }
+    }
+
+    [Fact]
+    public async Task Children_that_it_leaves_running_are_ended_with_it()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("sleep 1000 & (setsid sleep 1000 &) ; sleep 0.1; exit 0"));
+        (await _agents.EndedAsync(run)).End.ShouldBe(RuntimeEnd.Exited);
+        Supervised.ProcessesOf(run).ShouldBeEmpty();
+        Supervised.Said(run).ShouldContain("processes that it left running were killed");
+    }
+
+    [Fact]
+    public async Task One_that_forks_without_end_is_killed_whole()
+    {
+        await using var agents = new Supervised(Supervised.Quick with { MostProcesses = 40 });
+        var run = await agents.StartAsync(Supervised.Script("n=0; while [ $n -lt 200 ]; do (trap '' TERM; sleep 1000) & n=$((n+1)); done; wait"));
+        var ended = await agents.EndedAsync(run);
+        ended.End.ShouldBe(RuntimeEnd.LimitExceeded);
+        ended.Detail!.ShouldContain("40");
+        Supervised.ProcessesOf(run).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task One_that_eats_memory_is_killed_at_its_limit()
+    {
+        var run = await _agents.StartAsync(
+            Supervised.Command("/usr/bin/python3", "-c", "import time\nheld = []\nwhile True:\n  held.append(bytearray(8 << 20)); time.sleep(0.02)")
+                with { Limits = new AgentLimits(MemoryMb: 128) });
+        var ended = await _agents.EndedAsync(run);
+        ended.End.ShouldBe(RuntimeEnd.LimitExceeded);
+        ended.PeakMemoryMb!.Value.ShouldBeInRange(128, 512);
+    }
+
+    [Fact]
+    public async Task One_that_runs_for_too_long_is_ended()
+    {
+        var ended = await _agents.EndedAsync(await _agents.StartAsync(Supervised.Script("sleep 1000") with { Limits = new AgentLimits(WallSeconds: 1) }));
+        ended.End.ShouldBe(RuntimeEnd.LimitExceeded);
+        ended.Detail!.ShouldContain("1 s");
+    }
+
+    [Fact]
+    public async Task A_flood_is_capped_with_a_note_and_holds_nobody_else_up()
+    {
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var flood = await _agents.StartAsync(Supervised.Script("exec yes 'a line of a flood that goes on and on without anything to say'"));
+        var other = await _agents.StartAsync(Supervised.Script("while read -r line; do echo \"$line\"; done"));
+        await _agents.UntilAsync(() => flood.Observe().DroppedLines > 200_000, "the flood was capped");
+        var delays = new List<TimeSpan>();
+        for (var round = 0; round < 20; round++)
+        {
+            var sentAt = Stopwatch.GetTimestamp();
+            other.Put([$"round {round}"]);
+            await _agents.UntilAsync(() => Supervised.Lines(other).Any(l => l.Source == OutputSource.Out && l.Text == $"round {round}"), "the other was heard");
+            delays.Add(Stopwatch.GetElapsedTime(sentAt));
+        }
+
+        delays.Order().ElementAt(10).ShouldBeLessThan(TimeSpan.FromSeconds(1));
+        (GC.GetTotalMemory(forceFullCollection: true) - before).ShouldBeLessThan(64 << 20);
+        flood.Order(DesiredState.Stop, [], taskEnded: false);
+        (await _agents.EndedAsync(flood)).OutputLines.ShouldBeLessThan(200_000);
+        Supervised.Said(flood).ShouldContain("lines were dropped here: more than 2,000 lines or 1,024 KiB a second");
+    }
+
+    [Fact]
+    public async Task What_waits_for_the_bus_is_bounded()
+    {
+        await using var agents = new Supervised(Supervised.Quick with { Output = new OutputLimits(UnacknowledgedBytes: 4 << 20) });
+        var run = await agents.StartAsync(Supervised.Script("head -c 6000000 /dev/zero | tr '\\0' x | fold -w 4000; sleep 0.1; echo end"));
+        await agents.EndedAsync(run);
+        run.Spool.Bytes.ShouldBeLessThan(5 << 20);
+        run.Observe().DroppedLines.ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
+    public async Task A_runner_that_is_started_again_takes_its_agents_up_and_misses_nothing_of_what_they_say()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("n=0; while [ $n -lt 400 ]; do echo line $n; n=$((n+1)); sleep 0.005; done; exit 4"));
+        await _agents.SaysAsync(run, "line 20");
+        var (id, pid) = (run.Id, run.Observe().Pid);
+        await _agents.StartAgainAsync();
+        var again = _agents.Supervisor.Find(id)!;
+        again.Observe().Pid.ShouldBe(pid);
+        var ended = await _agents.EndedAsync(again);
+        ended.ExitCode.ShouldBe(4);
+        Supervised.Lines(again).Where(l => l.Source == OutputSource.Out).Select(l => l.Text).ShouldBe(Enumerable.Range(0, 400).Select(n => $"line {n}"));
+    }
+
+    [Fact]
+    public async Task What_ended_while_no_runner_was_there_is_known_with_its_last_words()
+    {
+        var gate = Path.Combine(_agents.Home, "gate");
+        var run = await _agents.StartAsync(Supervised.Script($"echo begun; while [ ! -e {gate} ]; do sleep 0.01; done; echo last words; exit 9"));
+        await _agents.SaysAsync(run, "begun");
+        var (id, pid) = (run.Id, run.Observe().Pid!.Value);
+        await _agents.StartAgainAsync(whileAway: async () =>
+        {
+            await File.WriteAllTextAsync(gate, "", _agents.Stop);
+            await _agents.UntilAsync(() => ProcessTable.Find(pid) is { IsStopped: true }, "it ended and waited to be heard");
+        });
+        var again = _agents.Supervisor.Find(id)!;
+        var ended = await _agents.EndedAsync(again);
+        (ended.End, ended.ExitCode).ShouldBe((RuntimeEnd.Failed, 9));
+        Supervised.Said(again).ShouldContain("Out: last words");
+        Supervised.ProcessesOf(again).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task What_was_killed_while_no_runner_was_there_is_lost_and_its_children_are_ended()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("sleep 1000 & sleep 1000"));
+        await _agents.UntilAsync(() => Supervised.ProcessesOf(run).Count >= 4, "its children ran");
+        var (id, leader) = (run.Id, run.Observe());
+        await _agents.StartAgainAsync(whileAway: () =>
+        {
+            Signals.Send(new ProcessIdentity(leader.Pid!.Value, leader.ProcessStartedAt!.Value), AgentSignal.Kill).ShouldBeTrue();
+            return Task.CompletedTask;
+        });
+        var again = _agents.Supervisor.Find(id)!;
+        (await _agents.EndedAsync(again)).End.ShouldBe(RuntimeEnd.Lost);
+        Supervised.ProcessesOf(again).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_number_that_is_somebody_elses_by_now_is_left_alone()
+    {
+        using var stranger = Process.Start("/bin/sleep", ["1000"]);
+        try
+        {
+            var real = ProcessIdentity.Of(stranger.Id)!.Value;
+            Signals.Send(real with { StartTicks = real.StartTicks - 1 }, AgentSignal.Kill).ShouldBeFalse();
+
+            var run = await _agents.StartAsync(Supervised.Script("exit 0"));
+            await _agents.EndedAsync(run);
+            var state = run.Folder.Load()!;
+            await _agents.StartAgainAsync(whileAway: () =>
+            {
+                run.Folder.Save(state with { Phase = RuntimePhase.Ready, End = null, Process = real with { StartTicks = real.StartTicks - 1 } });
+                return Task.CompletedTask;
+            });
+            (await _agents.EndedAsync(_agents.Supervisor.Find(run.Id)!)).Phase.ShouldBe(RuntimePhase.Ended);
+            stranger.HasExited.ShouldBeFalse();
+        }
+        finally
+        {
+            stranger.Kill();
+        }
+    }
+
+    [Fact]
+    public async Task What_was_held_still_stays_so_for_the_next_runner()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("while :; do echo tick; sleep 0.02; done"));
+        await _agents.SaysAsync(run, "tick");
+        run.Order(DesiredState.Pause, [], taskEnded: false);
+        await _agents.UntilAsync(() => run.Observe().Paused, "it was held still");
+        await _agents.StartAgainAsync();
+        await _agents.Supervisor.NextLook.WaitAsync(_agents.Stop);
+        await _agents.Supervisor.NextLook.WaitAsync(_agents.Stop);
+        _agents.Supervisor.Find(run.Id)!.Observe().Paused.ShouldBeTrue();
+        Supervised.ProcessesOf(run).Select(p => ProcessTable.Find(p)!.Value).ShouldAllBe(p => p.IsStopped);
+    }
+
+    [Fact]
+    public async Task A_disk_without_room_costs_lines_and_not_the_agent()
+    {
+        await using var disk = await SmallDisk.MountAsync(megabytes: 8);
+        await using var agents = new Supervised(home: Path.Combine(disk.Folder, "home"));
+        var run = await agents.StartAsync(Supervised.Script("while read -r line; do echo \"$line\"; done"));
+        run.Put(["before"]);
+        await agents.SaysAsync(run, "before");
+        disk.Fill();
+        await agents.UntilAsync(
+            () =>
+            {
+                run.Put([new string('x', 4000)]);
+                return run.Observe().DroppedLines > 0;
+            },
+            "a line was lost");
+        disk.MakeRoom();
+        run.Put(["after"]);
+        await agents.SaysAsync(run, "they could not be written");
+        await agents.SaysAsync(run, "after");
+        run.HasEnded.ShouldBeFalse();
+    }
+}
