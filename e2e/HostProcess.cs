@@ -121,7 +121,10 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
         return (_process.ExitCode, Stopwatch.GetElapsedTime(startedAt));
     }
 
-    /// <summary>Whether any PostgreSQL still runs on this host's folder.</summary>
+    /// <summary>Its data folder.</summary>
+    public string Home => _home;
+
+    /// <summary>Whether any PostgreSQL, runner or agent still runs on this host's folder.</summary>
     public bool LeavesPostgresBehind() =>
         Directory.EnumerateDirectories("/proc").Where(p => int.TryParse(Path.GetFileName(p), out _)).Any(p =>
         {

@@ -124,6 +124,7 @@ public static class RuntimeServices
         services.AddSingleton<DecideEscalation>();
         services.AddService<ExpireEscalations>();
         services.AddService<EscalateExhaustedTasks>();
+        services.AddService<EscalateUncertainSessions>();
         services.AddService<EscalateBudgetBreaches>();
         services.AddService<EscalateStuckRuntimes>();
 

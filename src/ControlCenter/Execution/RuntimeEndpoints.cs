@@ -27,6 +27,7 @@ internal static class RuntimeEndpoints
             BusRoutes.PageIn(http), http.RequestAborted));
         routes.MapQuery<SessionQueries, SessionView>(
             "/sessions/{id}", "session", (sessions, http) => sessions.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+        routes.MapQuery<BootReportQuery, BootReportView>("/boot-report", "boot report", (reports, http) => reports.LatestAsync(http.RequestAborted));
         MapForHosts(routes);
     }
 

@@ -21,14 +21,14 @@ internal sealed record HostSettings(
     /// <summary>The model gateway's settings (<c>CC_MODELS</c>, <c>CC_GATEWAY_BODY_MIB</c>).</summary>
     public GatewayOptions Gateway { get; init; } = new();
 
-    /// <summary>Where agents' definitions lie (<c>CC_AGENTS</c>); null for <c>agents/</c> under <see cref="Home"/>.</summary>
-    public string? Agents { get; init; }
-
     /// <summary>Whether the bus runs agents on its own machine (<c>CC_LOCAL_RUNNER</c>); on unless said.</summary>
     public bool LocalRunner { get; init; } = true;
 
     /// <summary>As which surface it was started (OR-03): <c>host</c>, or <c>go</c>.</summary>
     public string Surface { get; init; } = "host";
+
+    /// <summary>Where agents' definitions lie (<c>CC_AGENTS</c>); null for <c>agents/</c> under <see cref="Home"/>.</summary>
+    public string? Agents { get; init; }
 
     private static readonly string[] Environments = ["PRD", "TST", "DEV", "LOC"];
 
@@ -54,9 +54,6 @@ internal sealed record HostSettings(
         };
     }
 
-    private static string FolderOf(string name, string path) =>
-        Directory.Exists(path) ? Path.GetFullPath(path) : throw new SettingException(name, path, "a folder that is there");
-
     /// <summary>Reads and checks how it logs, which is all that a runner has of these settings.</summary>
     /// <exception cref="SettingException">One of them is not as it must be; the message names it.</exception>
     public static (LogLevel Level, bool Json) ReadLogging(Func<string, string?> read)
@@ -64,6 +61,9 @@ internal sealed record HostSettings(
         string? Value(string name) => read(name) is { } text && !string.IsNullOrWhiteSpace(text) ? text.Trim() : null;
         return (LogLevelOf(Value("CC_LOG") ?? "information"), OneOf("CC_LOG_FORMAT", Value("CC_LOG_FORMAT") ?? "text", ["text", "json"]) == "json");
     }
+
+    private static string FolderOf(string name, string path) =>
+        Directory.Exists(path) ? Path.GetFullPath(path) : throw new SettingException(name, path, "a folder that is there");
 
     private static Uri ListenOf(string text) =>
         Uri.TryCreate(text.Replace("//+", "//0.0.0.0", StringComparison.Ordinal).Replace("//*", "//0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri)

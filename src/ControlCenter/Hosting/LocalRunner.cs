@@ -82,10 +82,14 @@ internal sealed partial class LocalRunner(
             catch (OperationCanceledException)
             {
                 await StopAsync(process);
-                throw;
+                return;
             }
 
             throw new InvalidOperationException($"The runner ended with {process.ExitCode}; {Path.Combine(Folder, "runner.log")} says why.");
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // It was stopped before the doors close, which is earlier than the other services are.
         }
         finally
         {

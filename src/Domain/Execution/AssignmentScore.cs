@@ -82,7 +82,7 @@ public static class AssignmentScore
             return Refused(definition, unreachable);
         }
 
-        var places = hosts.Select(h => (Host: h, Problem: ProblemOf(h, definition, policy))).ToArray();
+        var places = hosts.OrderBy(h => h.Name, StringComparer.Ordinal).Select(h => (Host: h, Problem: ProblemOf(h, definition, policy))).ToArray();
         var free = places.Where(p => p.Problem is null).Select(p => p.Host).ToArray();
         if (free.Length == 0)
         {
@@ -167,5 +167,5 @@ public static class AssignmentScore
         return points;
     }
 
-    private static string Told(decimal points, string why) => string.Create(CultureInfo.InvariantCulture, $"{points:+0.#;-0.#;+0}: {why}");
+    private static string Told(decimal points, string why) => string.Create(CultureInfo.InvariantCulture, $"{why} ({points:+0.#;-0.#;+0})");
 }

@@ -62,3 +62,19 @@ public static class ContinuityRules
         };
     }
 }
+
+/// <summary>What a human can decide of a session that is uncertain.</summary>
+public static class ContinuityChoice
+{
+    /// <summary>The next runtime goes on from what is left.</summary>
+    public const string GoOn = "go on";
+
+    /// <summary>The next runtime begins with a session of its own.</summary>
+    public const string BeginAnew = "begin anew";
+
+    /// <summary>The task is cancelled; so it is by a no, and by no answer.</summary>
+    public const string Cancel = "cancel the task";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> All { get; } = [GoOn, BeginAnew, Cancel];
+}

@@ -22,7 +22,6 @@ public static class ExecutionServices
         services.AddSingleton<DefinitionQueries>();
         services.AddSingleton<SaveDefinition>();
         services.AddSingleton<RemoveDefinition>();
-        services.AddService<LoadDefinitions>();
 
         services.AddSingleton<ExecutionMetrics>();
         services.AddSingleton<SlotSignal>();
@@ -38,6 +37,11 @@ public static class ExecutionServices
         services.AddService<GrantSlots>();
         services.AddService<WatchRuntimes>();
         services.AddService<FollowInterventions>();
+        services.AddService<FollowContinuity>();
+        services.AddService<WatchScaling>();
+        services.AddService<ReportBoot>();
+        services.AddSingleton<BootReportQuery>();
+        services.AddService<LoadDefinitions>();
         return services;
     }
 }

@@ -35,7 +35,8 @@ public sealed record RuntimeDetail(
 /// <param name="Agent">Of this agent.</param>
 /// <param name="Task">For this task.</param>
 /// <param name="Live">Only those that are not over, or only those that are.</param>
-public sealed record RuntimeFilter(RuntimePhase? Phase = null, Guid? Host = null, Guid? Agent = null, Guid? Task = null, bool? Live = null);
+/// <param name="Session">Of this session.</param>
+public sealed record RuntimeFilter(RuntimePhase? Phase = null, Guid? Host = null, Guid? Agent = null, Guid? Task = null, bool? Live = null, Guid? Session = null);
 
 /// <summary>Reads runtimes.</summary>
 public sealed class RuntimeQueries(NpgsqlDataSource database)
@@ -59,6 +60,7 @@ public sealed class RuntimeQueries(NpgsqlDataSource database)
             .Add("r.host_id = @host", "host", filter.Host)
             .Add("r.agent_id = @agent", "agent", filter.Agent)
             .Add("r.task_id = @task", "task", filter.Task)
+            .Add("r.session_id = @session", "session", filter.Session)
             .Add("(r.phase <> 'ended') = @live", "live", filter.Live)
             .AddPlace("r.requested_at", "r.id", "<", page.AfterPlace).Where;
         command.Parameters.AddWithValue("limit", page.Limit + 1);

@@ -259,7 +259,7 @@ public sealed class ClaimTask(
 
     private static bool MayMakeReady(string kind) =>
         kind is "task.created" or "task.ready" or "task.released" or "task.dependencies_changed" or "agent.resumed" or "intervention.acknowledged"
-            or "admission.changed" or "budget.reopened";
+            or "admission.changed" or "budget.reopened" or "runtime.session_decided";
 
     /// <summary>One caller's wish.</summary>
     /// <param name="AgentId">For whom.</param>

@@ -1,11 +1,8 @@
-using System.Security.Claims;
 using Bunit;
 using ControlCenter.Dashboard.Access;
 using ControlCenter.Dashboard.Components;
 using ControlCenter.Domain.Access;
-using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Access;
-using Microsoft.AspNetCore.Components.Authorization;
 using static ControlCenter.Tests.Dashboard.Samples;
 
 namespace ControlCenter.Tests.Dashboard;
@@ -84,7 +81,4 @@ public sealed class AccessComponentTests : BunitContext
         AuditWords.DetailOf(line).ShouldBe("role: read_only_observer");
         AuditWords.LinkOf(line with { Subject = $"escalation:{Id(4)}" }).ShouldBe($"/escalations/{Id(4)}");
     }
-
-    private static System.Threading.Tasks.Task<AuthenticationState> SignedIn(Role? role) => System.Threading.Tasks.Task.FromResult(new AuthenticationState(new ClaimsPrincipal(
-        role is { } r ? new ClaimsIdentity([new Claim(ClaimTypes.Role, WireNames<Role>.ToWire(r))], "test") : new ClaimsIdentity())));
 }

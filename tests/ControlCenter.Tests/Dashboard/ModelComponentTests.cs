@@ -1,12 +1,9 @@
-using System.Security.Claims;
 using Bunit;
 using ControlCenter.Dashboard.Models;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Models;
-using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Models;
-using Microsoft.AspNetCore.Components.Authorization;
 using static ControlCenter.Tests.Dashboard.Samples;
 
 namespace ControlCenter.Tests.Dashboard;
@@ -125,7 +122,4 @@ public sealed class ModelComponentTests : BunitContext
 
     private static DecisionRow Decision(CallEnd? end, string? refusal, params RoutingStep[] steps) => new(
         Id(steps.Length), Start, Id(2), "an agent", Id(2), null, ModelEndpoint.Messages, "default", steps.Length > 0 ? steps[^1].Module : null, "p", end, refusal, null, 0, 0, 100, null, steps);
-
-    private static System.Threading.Tasks.Task<AuthenticationState> SignedIn(Role role) => System.Threading.Tasks.Task.FromResult(
-        new AuthenticationState(new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Role, WireNames<Role>.ToWire(role))], "test"))));
 }

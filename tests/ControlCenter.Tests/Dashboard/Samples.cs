@@ -1,10 +1,13 @@
+using System.Security.Claims;
 using System.Text.Json;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Escalations;
 using ControlCenter.Domain.Json;
+using ControlCenter.Domain.Text;
 using ControlCenter.Domain.Work;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.Work;
+using Microsoft.AspNetCore.Components.Authorization;
 
 namespace ControlCenter.Tests.Dashboard;
 
@@ -23,6 +26,10 @@ internal static class Samples
             Id(number), kind, $"Question {number}", null, null, null, null, null, null, Guid.Empty, "an agent", Role.AgentRuntime,
             parsed, parsed is { } json ? ActionHash.Of(json) : null, options, state, Start.AddMinutes(number), Start.AddDays(1), false, 0, null);
     }
+
+    /// <summary>Somebody who is signed in with a role; nobody with none.</summary>
+    public static System.Threading.Tasks.Task<AuthenticationState> SignedIn(Role? role) => System.Threading.Tasks.Task.FromResult(new AuthenticationState(new ClaimsPrincipal(
+        role is { } r ? new ClaimsIdentity([new Claim(ClaimTypes.Role, WireNames<Role>.ToWire(r))], "test") : new ClaimsIdentity())));
 
     public static Guid Id(int number) => new($"00000000-0000-7000-8000-{number:D12}");
 

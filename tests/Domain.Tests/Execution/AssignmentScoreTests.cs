@@ -63,7 +63,7 @@ public sealed class AssignmentScoreTests
     public void The_reasons_add_up_to_the_score()
     {
         var best = Rank(Code, [Definition("coder", ["code", "x"]) with { Price = 3, Failures = 1, ContinuesOn = "" }, Definition("other", ["code"]) with { Price = 10 }]).Single(c => c.Definition == "coder");
-        best.Reasons.Sum(r => decimal.Parse(r.Split(':')[0], System.Globalization.CultureInfo.InvariantCulture)).ShouldBe(best.Score!.Value);
+        best.Reasons.Sum(r => decimal.Parse(r.Split('(')[^1].TrimEnd(')'), System.Globalization.CultureInfo.InvariantCulture)).ShouldBe(best.Score!.Value);
     }
 
     [Fact]

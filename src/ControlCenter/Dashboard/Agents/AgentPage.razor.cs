@@ -2,6 +2,7 @@ using ControlCenter.Domain.Agents;
 using ControlCenter.Domain.Events;
 using ControlCenter.Runtime.Agents;
 using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Work;
 using Microsoft.AspNetCore.Components;
@@ -13,11 +14,13 @@ public sealed partial class AgentPage
 {
     private const int MostTasks = 10;
     private const int MostEvents = 15;
+    private const int MostRuntimes = 5;
 
     private AgentView? _agent;
     private IReadOnlyList<TaskView> _tasks = [];
     private IReadOnlyList<InterventionView> _interventions = [];
     private IReadOnlyList<EventRecord> _events = [];
+    private IReadOnlyList<RuntimeView> _runtimes = [];
     private InterventionKind? _writing;
     private string? _text;
 
@@ -37,6 +40,7 @@ public sealed partial class AgentPage
     {
         _agent = await Queries.FindAsync(Id, Closed);
         _tasks = (await Tasks.ListAsync(new TaskFilter(AgentId: Id), new PageRequest(MostTasks), Closed)).Items;
+        _runtimes = (await Runtimes.ListAsync(new RuntimeFilter(Agent: Id), new PageRequest(MostRuntimes), Closed)).Items;
         _interventions = await Queries.InterventionsAsync(Id, Closed);
         _events = await Log.ReadBeforeAsync(Feed.Head + 1, new EventFilter(ActorId: Id), MostEvents, Closed);
     }

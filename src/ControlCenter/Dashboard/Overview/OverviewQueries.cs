@@ -10,7 +10,8 @@ namespace ControlCenter.Dashboard.Overview;
 /// <summary>The counts of the Overview, as of one moment.</summary>
 internal sealed record OverviewCounts(
     int AgentsLive, int AgentsSilent, int LeasesHeld, int TasksReady, int TasksBlocked, int TasksActive, int TasksWaiting,
-    int Failed24h, int Completed24h, int Recoveries24h, int Agents, int Tickets, DateTimeOffset At);
+    int Failed24h, int Completed24h, int Recoveries24h, int Agents, int Tickets, DateTimeOffset At,
+    int RuntimesLive, int RuntimesWaiting, int SessionsActive, int SessionsUncertain);
 
 /// <summary>Everything that the Overview reads from the database.</summary>
 /// <param name="Head">The place in the log that it is at least as new as.</param>
@@ -47,7 +48,9 @@ internal sealed class OverviewQueries(
             (select count(*) from tasks where state = 'failed' and ended_at > clock_timestamp() - interval '24 h'),
             (select count(*) from tasks where state = 'completed' and ended_at > clock_timestamp() - interval '24 h'),
             (select count(*) from leases where end_reason = 'expired' and ended_at > clock_timestamp() - interval '24 h'),
-            (select count(*) from agents), (select count(*) from (select 1 from tickets limit 1) t), clock_timestamp()
+            (select count(*) from agents), (select count(*) from (select 1 from tickets limit 1) t), clock_timestamp(),
+            (select count(*) from runtimes where phase in ('observed', 'ready')), (select count(*) from runtimes where phase in ('requested', 'granted')),
+            (select count(*) from sessions where state = 'active'), (select count(*) from sessions where state = 'uncertain')
         """;
 
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -108,6 +111,6 @@ internal sealed class OverviewQueries(
         int Count(int column) => (int)reader.GetInt64(column);
         return new OverviewCounts(
             Count(0), Count(1), Count(2), Count(3), Count(4), Count(5), Count(6), Count(7), Count(8), Count(9), Count(10), Count(11),
-            reader.GetFieldValue<DateTimeOffset>(12));
+            reader.GetFieldValue<DateTimeOffset>(12), Count(13), Count(14), Count(15), Count(16));
     }
 }

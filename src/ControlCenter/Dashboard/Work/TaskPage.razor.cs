@@ -2,6 +2,8 @@ using ControlCenter.Domain.Escalations;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
+using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Work;
 using Microsoft.AspNetCore.Components;
@@ -11,10 +13,14 @@ namespace ControlCenter.Dashboard.Work;
 /// <summary>One task's whole story.</summary>
 public sealed partial class TaskPage
 {
+    private const int MostRuntimes = 10;
+
     private TaskDetail? _task;
     private TaskStory? _story;
     private TaskCosts? _costs;
     private IReadOnlyList<EscalationView> _asked = [];
+    private IReadOnlyList<AssignmentView> _assignments = [];
+    private IReadOnlyList<RuntimeView> _runtimes = [];
     private bool _cancelling;
     private string? _reason;
 
@@ -37,6 +43,8 @@ public sealed partial class TaskPage
             _story = TaskStory.Of(task, await Tasks.CheckpointsAsync(Id, Closed));
             _asked = (await Escalations.ListAsync(new EscalationFilter(TaskId: Id), new PageRequest(), Closed)).Items;
             _costs = await Costs.FindAsync(Id, Closed);
+            _assignments = (await Orchestrator.OfTaskAsync(Id, Closed))?.Items ?? [];
+            _runtimes = (await Runtimes.ListAsync(new RuntimeFilter(Task: Id), new PageRequest(MostRuntimes), Closed)).Items;
         }
 
         _task = task;

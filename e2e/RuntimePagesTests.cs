@@ -1,0 +1,176 @@
+using System.Text.Json;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace ControlCenter.E2E;
+
+public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
+{
+    private const int Lines = 120_000;
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task What_runs_is_on_its_pages_live_with_its_whole_output_and_does_what_it_is_told()
+    {
+        await using var runner = await FakeRunner.JoinAsync(browser.Host, "studio", ["studio"], Stop);
+        await DefineAsync("coder", "code");
+        await DefineAsync("writer", "prose");
+        var (page, complaints) = await browser.SignInAsync();
+        var ticket = (await browser.Host.Founder.PostAsync("tickets", new { title = "Rebuild the importer", project = "atlas" }, Stop))["key"];
+        var task = await TaskAsync(ticket, "Move the importer to streams", "code");
+        await TaskAsync(ticket, "Record the demonstration", "video");
+
+        await page.GotoAsync("/runtimes");
+        var row = page.Locator("tr", new() { HasText = "coder" });
+        await Expect(row).ToContainTextAsync("Ready", new() { Timeout = 20_000 });
+        await Expect(page.Locator("section[aria-label=Queue]")).ToContainTextAsync("no agent's definition has the capability video", new() { Timeout = 20_000 });
+        var runtime = (await row.Locator("a").First.GetAttributeAsync("href"))!.Split('/')[^1];
+        await runner.SayAsync(runtime, Enumerable.Range(0, Lines).Select(Line), Stop);
+
+        await page.GotoAsync($"/runtimes/{runtime}");
+        await Expect(page.Locator(".term-row").Last).ToContainTextAsync($"step {Lines - 1}");
+        await Expect(page.Locator("[data-lines]")).ToContainTextAsync("120,000 lines");
+        (await page.Locator(".term-row").CountAsync()).ShouldBeLessThanOrEqualTo(600, "what is not in sight is not in the page");
+        await runner.SayAsync(runtime, ["\u001b[1;32mfollowed\u001b[0m <b>not markup</b>"], Stop);
+        await Expect(page.Locator(".term-row").Last).ToContainTextAsync("followed <b>not markup</b>");
+        await Expect(page.Locator(".term-row").Last.Locator(".ansi-green")).ToHaveTextAsync("followed");
+
+        // Away from the end nothing moves that is looked at, however much comes.
+        await page.EvaluateAsync("(() => { const v = document.querySelector('.term-view'); v.dispatchEvent(new WheelEvent('wheel', { deltaY: -100 })); v.scrollTop = v.scrollHeight / 2; })()");
+        await Expect(page.Locator("button", new() { HasText = "Follow" })).ToHaveAttributeAsync("aria-pressed", "false");
+        var middle = await InSightAsync(page, 30_000, 90_000);
+        await runner.SayAsync(runtime, Enumerable.Range(0, 500).Select(i => $"later {i}"), Stop);
+        await Expect(page.Locator("[data-lines]")).ToContainTextAsync("120,501 lines");
+        (await FirstInSightAsync(page)).ShouldBe(middle);
+
+        await page.Keyboard.PressAsync("/");
+        await page.Keyboard.TypeAsync("needle 77777");
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Locator(".term-marked")).ToContainTextAsync("needle 77777");
+        await Expect(page.Locator(".term-search [role=status]")).ToHaveTextAsync("1 of 1");
+        await LookAsync(page, "runtime-search");
+        await page.Locator(".term-view").FocusAsync();
+        await page.Keyboard.PressAsync("Home");
+        await Expect(page.Locator(".term-row").First).ToContainTextAsync("step 0 ");
+        await page.Keyboard.PressAsync("End");
+        await Expect(page.Locator(".term-row").Last).ToContainTextAsync("later 499");
+
+        await page.ClickAsync(".page-head >> text=Pause");
+        await page.FillAsync("dialog[data-modal] textarea", "Wait for the schema.");
+        await page.ClickAsync("dialog[data-modal] .primary");
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Paused", new() { Timeout = 15_000 });
+        await Expect(page.Locator("section", new() { HasText = "Told" }).Last).ToContainTextAsync("Effective");
+        await page.ClickAsync(".page-head >> text=Resume");
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 15_000 });
+
+        await page.GotoAsync($"/work/tasks/{task}");
+        await Expect(page.Locator("section", new() { HasText = "Why this agent" }).Last).ToContainTextAsync("coder on studio scored");
+        await SoundAsync(runtime, task);
+        complaints.Where(c => !c.Contains("404", StringComparison.Ordinal)).ShouldBeEmpty();
+
+        await page.GotoAsync($"/runtimes/{runtime}");
+        await page.ClickAsync(".page-head >> text=Stop");
+        await page.ClickAsync("dialog[data-modal] .danger");
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Stopped", new() { Timeout = 15_000 });
+        await Expect(page.Locator("[data-lines]")).ToContainTextAsync("complete", new() { Timeout = 15_000 });
+        await page.ClickAsync("text=its conversation");
+        await Expect(page.Locator("text=As it was when it was closed")).ToBeVisibleAsync(new() { Timeout = 15_000 });
+    }
+
+    [Fact]
+    public async Task A_host_is_let_in_with_the_command_that_joins_it_and_a_definition_is_written_and_started_on_the_pages()
+    {
+        var (page, complaints) = await browser.SignInAsync();
+        await page.GotoAsync("/hosts");
+        await page.ClickAsync(".page-head >> text=Add host");
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "attic");
+        await page.FillAsync("dialog[data-modal] input >> nth=1", "gpu, slow");
+        await page.ClickAsync("dialog[data-modal] .primary");
+        await Expect(page.Locator("dialog[data-modal] pre")).ToContainTextAsync($"./devxio host join --bus {browser.Host.Address.ToString().TrimEnd('/')} --key ");
+        await page.ClickAsync("dialog[data-modal] >> text=Done");
+        var card = page.Locator("section[aria-label=attic]");
+        await Expect(card).ToContainTextAsync("Invited");
+        await card.Locator("text=Remove").ClickAsync();
+        await page.ClickAsync("dialog[data-modal] .danger");
+        await Expect(card).ToHaveCountAsync(0);
+
+        await page.GotoAsync("/agents/definitions");
+        await page.ClickAsync(".page-head >> text=New definition");
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "Not A Name");
+        await page.FillAsync("dialog[data-modal] textarea >> nth=0", "sleep\n60");
+        await page.ClickAsync("dialog[data-modal] .primary");
+        await Expect(page.Locator("dialog[data-modal] [role=alert]")).ToContainTextAsync("'Not A Name' is not a name");
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "night-watch");
+        await page.ClickAsync("dialog[data-modal] .primary");
+        var written = page.Locator("li.definition", new() { HasText = "night-watch" });
+        await Expect(written).ToContainTextAsync("sleep 60");
+        await written.Locator("text=Change").ClickAsync();
+        await page.FillAsync("dialog[data-modal] input >> nth=1", "Looks after the night.");
+        await page.ClickAsync("dialog[data-modal] .primary");
+        await Expect(written).ToContainTextAsync("Looks after the night.");
+        await written.Locator("text=Start").ClickAsync();
+        await page.ClickAsync("dialog[data-modal] .primary");
+        await Expect(page.Locator("h1")).ToHaveTextAsync("night-watch");
+        await Expect(page.Locator(".phase").First).ToContainTextAsync("Requested");
+        complaints.ShouldBeEmpty();
+    }
+
+    private static string Line(int i) => i switch
+    {
+        77_777 => "step 77777 \u001b[33mneedle 77777\u001b[0m",
+        _ when i % 97 == 0 => $"step {i} \u001b[32mok\u001b[0m reading part {i % 13} of the export, {i * 37 % 9_000} rows taken over in {i % 800} ms, nothing was left behind and nothing was done twice",
+        _ => $"step {i} reading part {i % 13} of the export",
+    };
+
+    private static Task<int> FirstInSightAsync(IPage page) => page.EvaluateAsync<int>(
+        "() => { const v = document.querySelector('.term-view').getBoundingClientRect(); return Number([...document.querySelectorAll('.term-row')].find(r => r.getBoundingClientRect().bottom > v.top + 1)?.dataset.line ?? -1); }");
+
+    private static async Task<int> InSightAsync(IPage page, int least, int most)
+    {
+        await page.WaitForFunctionAsync(
+            "([least, most]) => { const v = document.querySelector('.term-view').getBoundingClientRect(); const r = [...document.querySelectorAll('.term-row')].find(r => r.getBoundingClientRect().bottom > v.top + 1); return r && r.dataset.line >= least && r.dataset.line <= most; }",
+            new[] { least, most });
+        return await FirstInSightAsync(page);
+    }
+
+    private async Task DefineAsync(string name, string capability) =>
+        (await browser.Host.Founder.SendAsync(
+            HttpMethod.Put, $"agent-definitions/{name}",
+            JsonSerializer.SerializeToUtf8Bytes(new { name, adapter = "process", command = new[] { "python3", "agent.py" }, capabilities = new[] { capability }, host_labels = new[] { "studio" }, description = "Works on the importer." }), null, Stop))
+        .IsRefused.ShouldBeFalse();
+
+    private async Task<string> TaskAsync(string ticket, string title, string capability) =>
+        (await browser.Host.Founder.PostAsync($"tickets/{ticket}/tasks", new { title, required_capabilities = new[] { capability }, lease_seconds = 600 }, Stop))["task_id"];
+
+    private async Task SoundAsync(string runtime, string task)
+    {
+        var session = (await browser.Host.Founder.GetAsync("sessions", Stop)).Body!["items"]!.AsArray().First(s => s!["task_id"]?.ToString() == task)!["session_id"]!;
+        foreach (var (width, scheme) in new[] { (1440, ColorScheme.Light), (1440, ColorScheme.Dark), (390, ColorScheme.Light), (390, ColorScheme.Dark) })
+        {
+            var (page, complaints) = await browser.SignInAsync(width, scheme);
+            foreach (var path in new[] { "/", "/runtimes", $"/runtimes/{runtime}", "/hosts", "/sessions", $"/sessions/{session}", "/agents/definitions", $"/work/tasks/{task}" })
+            {
+                await page.GotoAsync(path);
+                await page.WaitForSelectorAsync("h1");
+                await page.WaitForSelectorAsync(path.Contains("/runtimes/", StringComparison.Ordinal) || path.Contains("/sessions/", StringComparison.Ordinal) ? ".term-row" : ".card:not(.placeholder)");
+                var serious = (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical").ToList();
+                serious.Select(v => $"{path} {width} {scheme}: {v.Id} {string.Join(" | ", v.Nodes.Take(3).Select(n => n.Html))}").ShouldBeEmpty();
+                (await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth")).ShouldBeLessThanOrEqualTo(0, $"{path} at {width}");
+                await LookAsync(page, $"{path.Replace(runtime, "one", StringComparison.Ordinal).Replace(session.ToString(), "one", StringComparison.Ordinal).Replace(task, "one", StringComparison.Ordinal).Trim('/').Replace('/', '-')}-{width}-{scheme}");
+            }
+
+            complaints.Where(c => !c.Contains("404", StringComparison.Ordinal)).ShouldBeEmpty();
+            await page.Context.CloseAsync();
+        }
+    }
+
+    private static async Task LookAsync(IPage page, string name)
+    {
+        if (Environment.GetEnvironmentVariable("CC_SCREENSHOTS") is { Length: > 0 } folder)
+        {
+            await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, $"{name}.png") });
+        }
+    }
+}
