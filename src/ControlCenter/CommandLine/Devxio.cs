@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using ControlCenter.BuiltInAgents;
 
 namespace ControlCenter.CommandLine;
 
@@ -11,6 +12,8 @@ internal static class Devxio
         HostVerbs.Host,
         SurfaceVerbs.Go,
         SurfaceVerbs.Mo,
+        BuiltInVerbs.Loop,
+        BuiltInVerbs.Webhook,
     };
 
     /// <summary>Runs one command.</summary>

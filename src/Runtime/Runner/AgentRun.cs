@@ -38,6 +38,7 @@ internal sealed class AgentRun
     private bool _cutOff;
     private IReadOnlyList<OrderedIntervention> _ordered = [];
     private long? _taskEndedAt;
+    private long? _idleSince;
     private bool _endsAtOnce;
     private int? _exitCode;
     private bool _closing;
@@ -206,6 +207,10 @@ internal sealed class AgentRun
         {
             EndAs(RuntimeEnd.Stopped, "Its task is over.", atOnce: false);
         }
+        else if (_state.EndsWithTask && _taskEndedAt is null)
+        {
+            LookAfterUnfinishedTurn();
+        }
 
         if (_state.EndAs is not null)
         {
@@ -216,6 +221,21 @@ internal sealed class AgentRun
         var settled = _state.Paused == (_desired == DesiredState.Pause);
         AddEffective(_ordered.Where(i => settled && i.Kind is InterventionKind.Pause or InterventionKind.Resume));
         return RunLimits.IsNear(_state, _tree) ? WhileEnding * 5 : _around.Options.LookEvery;
+    }
+
+    private void LookAfterUnfinishedTurn()
+    {
+        _idleSince = _progress.InTurn || _state.Paused || _desired == DesiredState.Pause ? null : _idleSince ?? _around.Time.GetTimestamp();
+        switch (UnfinishedTurn.After(_progress.Reading.Turns, _state.NudgedAtTurn, _idleSince is { } since ? _around.Time.GetElapsedTime(since) : null))
+        {
+            case UnfinishedTurnStep.Nudge when _adapter?.Encode(UnfinishedTurn.Nudge) is { } line && _pipes?.Put(line) == true:
+                _idleSince = null;
+                _state = _state with { NudgedAtTurn = _progress.Reading.Turns };
+                break;
+            case UnfinishedTurnStep.Fail:
+                EndAs(RuntimeEnd.Failed, UnfinishedTurn.Reason, atOnce: false);
+                break;
+        }
     }
 
     private void HoldOrRelease()
@@ -319,6 +339,7 @@ internal sealed class AgentRun
         // Where it takes nothing in while it runs, the bus tells it when it is started the next time.
         if (!_closing && message.Text is { } text && _adapter?.Encode(text) is { } line && _pipes?.Put(line) == true)
         {
+            _state = _state with { NudgedAtTurn = null };
             AddEffective([message]);
         }
     }

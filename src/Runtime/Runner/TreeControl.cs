@@ -14,7 +14,7 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
     public bool HasKilled { get; private set; }
 
     /// <summary>Whether somebody of it runs though it is held still.</summary>
-    public bool IsLoose(bool isHeld) => isHeld && tree.Living.Any(entry => !entry.IsStopped);
+    public bool IsLoose(bool isHeld) => isHeld && tree.Living.Any(entry => !entry.IsStopped && !WaitsForAStoppedChild(entry));
 
     /// <summary>Holds all of it still. Returns whether it is: whoever is told stops a moment later.</summary>
     /// <param name="note">What is noted once it is.</param>
@@ -38,11 +38,17 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
     /// <summary>Lets it go on.</summary>
     public void Release()
     {
-        tree.Send(AgentSignal.Continue, entry => entry.IsStopped);
+        tree.Send(AgentSignal.Continue, MayBeHeld);
         progress.WasHeld(_heldSince is { } since ? time.GetElapsedTime(since) : TimeSpan.Zero);
         _heldSince = null;
         output.Note(OutputSource.Note, "Goes on.");
     }
+
+    // A parent in vfork(2) sleeps until its child has its program: where the child was held still first, it cannot run either, and stops only afterwards.
+    private bool WaitsForAStoppedChild(ProcessEntry entry) => entry.State == 'D' && tree.Living.Any(child => child.Parent == entry.Pid && child.IsStopped);
+
+    // Whoever sleeps so has the signal still before it, and would stop when all the others go on.
+    private static bool MayBeHeld(ProcessEntry entry) => entry.IsStopped || entry.State == 'D';
 
     /// <summary>Tells it to end, once. Returns how long it still has.</summary>
     public TimeSpan Terminate(string? reason)
@@ -54,7 +60,7 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
             tree.Send(AgentSignal.Terminate);
 
             // One that is held still hears nothing.
-            tree.Send(AgentSignal.Continue, entry => entry.IsStopped);
+            tree.Send(AgentSignal.Continue, MayBeHeld);
         }
 
         return grace - time.GetElapsedTime(_toldToEndAt.Value);
