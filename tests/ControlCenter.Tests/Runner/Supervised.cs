@@ -21,7 +21,7 @@ internal sealed class Supervised : IAsyncDisposable
     public Supervised(RunnerOptions? options = null, IExecutionAdapter? adapter = null, string? home = null, TimeProvider? time = null)
     {
         _home = home is null ? Directory.CreateTempSubdirectory("cc-runner-").FullName : Directory.CreateDirectory(home).FullName;
-        _patience.CancelAfter(TimeSpan.FromMinutes(1));
+        _patience.CancelAfter(TimeSpan.FromMinutes(3));
         Options = (options ?? Quick) with { Folder = Path.Combine(_home, "runner") };
         _parts = adapter is null ? RunnerParts.Standard : RunnerParts.Standard with { Adapters = new AdapterRegistry([adapter]) };
         _time = time ?? TimeProvider.System;
