@@ -23,10 +23,13 @@ URL, KEY = f"http://127.0.0.1:{free_port()}", "founder-key-for-bench"
 
 
 class Host:
+    def __init__(self, local_runner=False):
+        self.local_runner = local_runner
+
     def start(self):
         began = time.monotonic()
         self.process = subprocess.Popen(["dotnet", TOP / "artifacts/bench-host/ControlCenter.dll"], stdout=open(HOME / "host.log", "a"), stderr=subprocess.STDOUT,
-            env={**os.environ, "CC_HOME": str(HOME / "home"), "CC_LISTEN": URL, "CC_FOUNDER_KEY": KEY, "CC_LOG": "warning"})
+            env={**os.environ, "CC_HOME": str(HOME / "home"), "CC_LISTEN": URL, "CC_FOUNDER_KEY": KEY, "CC_LOG": "warning", "CC_LOCAL_RUNNER": "on" if self.local_runner else "off"})
         while True:
             try:
                 urllib.request.urlopen(URL + "/health/ready", timeout=2).read()

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using ControlCenter.BuiltInAgents;
 
 namespace ControlCenter.CommandLine;
 
@@ -12,6 +13,8 @@ internal static class Devxio
         SurfaceVerbs.Go,
         SurfaceVerbs.Mo,
         RestoreVerb.Restore,
+        BuiltInVerbs.Loop,
+        BuiltInVerbs.Webhook,
     };
 
     /// <summary>Runs one command.</summary>

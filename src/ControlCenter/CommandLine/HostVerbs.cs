@@ -45,7 +45,7 @@ internal static class HostVerbs
     public static Command Host { get; } = new("host", "This machine as a host: it runs agents for a bus.")
     {
         Joining("join", "Lets this machine run agents for a bus, in the foreground, until it is told to stop (SIGTERM, Ctrl-C).", Surface, Labels, parsed =>
-            Join(parsed, parsed.GetValue(Surface), parsed.GetValue(Labels))),
+            Join(parsed, parsed.GetValue(Surface), parsed.GetValue(Labels) is { Length: > 0 } labels ? labels : null)),
         Leaving(),
         Running(),
     };

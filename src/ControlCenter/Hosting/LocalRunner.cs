@@ -82,7 +82,7 @@ internal sealed partial class LocalRunner(
             catch (OperationCanceledException)
             {
                 await StopAsync(process);
-                throw;
+                return;
             }
 
             throw new InvalidOperationException($"The runner ended with {process.ExitCode}; {Path.Combine(Folder, "runner.log")} says why.");

@@ -1,6 +1,7 @@
 using ControlCenter.Bus;
 using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.Hosts;
+using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Runner.Bus;
 
@@ -16,7 +17,8 @@ internal static class HostEndpoints
         {
             var caller = BusRoutes.CallerOf(http);
             caller.Require(Permission.RunHost);
-            await BusRoutes.WriteAsync(http, StatusCodes.Status200OK, new KnownHost(caller.ActorId, caller.Name));
+            var standing = await http.RequestServices.GetRequiredService<OrchestratorQueries>().StandingAsync(http.RequestAborted);
+            await BusRoutes.WriteAsync(http, StatusCodes.Status200OK, new KnownHost(caller.ActorId, caller.Name, standing?.Primary, standing?.Surface));
         })).Produces<KnownHost>().ProducesProblem(401).ProducesProblem(403);
         routes.MapQuery<HostQueries, HostDetail>("/hosts/{id}", "host", (hosts, http) => hosts.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
         routes.MapCommand<CreateHost, CreateHostRequest, CreatedHost>(

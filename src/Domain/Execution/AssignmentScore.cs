@@ -82,7 +82,7 @@ public static class AssignmentScore
             return Refused(definition, unreachable);
         }
 
-        var places = hosts.Select(h => (Host: h, Problem: ProblemOf(h, definition, policy))).ToArray();
+        var places = hosts.OrderBy(h => h.Name, StringComparer.Ordinal).Select(h => (Host: h, Problem: ProblemOf(h, definition, policy))).ToArray();
         var free = places.Where(p => p.Problem is null).Select(p => p.Host).ToArray();
         if (free.Length == 0)
         {

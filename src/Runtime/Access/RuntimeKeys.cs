@@ -14,8 +14,13 @@ public static class RuntimeKeys
     }
 
     /// <summary>Has keys last for so long from now; one that was revoked stays so.</summary>
+    /// <remarks>One that was extended in the last seconds is left as it is: who reports every change would write each key with each.</remarks>
     public static Task ExtendAsync(UnitOfWork unit, Guid[] keys, TimeSpan by, CancellationToken cancellationToken) => unit.ExecuteAsync(
-        "update api_keys set expires_at = clock_timestamp() + @by where id = any(@keys) and revoked_at is null", cancellationToken, ("keys", keys), ("by", by));
+        """
+        update api_keys set expires_at = clock_timestamp() + @by
+        where id = any(@keys) and revoked_at is null and expires_at < clock_timestamp() + @by - interval '5 s'
+        """,
+        cancellationToken, ("keys", keys), ("by", by));
 
     /// <summary>Ends one key of an actor that may have others.</summary>
     public static async Task RevokeAsync(UnitOfWork unit, Guid actor, string name, Guid key, string why, CancellationToken cancellationToken)

@@ -27,9 +27,7 @@ internal static class EndRuntime
         }
 
         var wasAsked = runtime.Desired == DesiredState.Stop || ending.Kind is RuntimeEnd.Stopped or RuntimeEnd.Cancelled;
-        TaskState? task = runtime is { TaskId: { } id, TaskLeaseId: { } lease }
-            ? await TakeBackTask.WithinAsync(unit, id, lease, spendsAttempt: !wasAsked, Explain(runtime, ending), cancellationToken)
-            : null;
+        var task = await TakeBackAsync(unit, runtime, spendsAttempt: !wasAsked, Explain(runtime, ending), cancellationToken);
         await SessionEnds.WithinAsync(unit, runtime, task, wasAsked, cancellationToken);
         await ObservedAgents.GoneAsync(unit, runtime.AgentId, cancellationToken);
         await TellStopsAsync(unit, runtime, cancellationToken);
@@ -42,6 +40,29 @@ internal static class EndRuntime
             },
             runtime.TicketId, runtime.TaskId);
         await StopTree.BelowAsync(unit, runtime.Id, $"What started it, {runtime.AgentName}, has ended.", cancellationToken);
+    }
+
+    // All that its agent holds: an agent has one live runtime, and what it took by itself is as dead as what it was started for.
+    private static async Task<TaskState?> TakeBackAsync(UnitOfWork unit, HeldRuntime runtime, bool spendsAttempt, string why, CancellationToken cancellationToken)
+    {
+        var held = new List<(Guid Task, Guid Lease)>();
+        await using (var command = unit.Command("select task_id, id from leases where agent_id = @agent and ended_at is null order by id", ("agent", runtime.AgentId)))
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
+        {
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                held.Add((reader.GetGuid(0), reader.GetGuid(1)));
+            }
+        }
+
+        TaskState? own = null;
+        foreach (var (task, lease) in held)
+        {
+            var state = await TakeBackTask.WithinAsync(unit, task, lease, spendsAttempt, why, cancellationToken);
+            own = lease == runtime.TaskLeaseId ? state : own;
+        }
+
+        return own;
     }
 
     private static async Task MarkAsync(UnitOfWork unit, HeldRuntime runtime, Ending ending, CancellationToken cancellationToken)

@@ -48,19 +48,20 @@ public sealed class GrantSlots(
         await unit.ExecuteAsync($"select pg_advisory_xact_lock({Lock})", cancellationToken);
         var (oldest, phases) = await SlotQueue.CountAsync(unit, cancellationToken);
         metrics.Set(oldest, phases);
-        var waiting = await SlotQueue.ReadAsync(unit, cancellationToken);
-        if (waiting.Count == 0)
+        if (phases[RuntimePhase.Requested] == 0)
         {
             return 0;
         }
 
+        // The room first, who waits second: an agent that was paused before a host was opened is not started there.
+        var rooms = await SlotRooms.ReadAsync(unit, cancellationToken);
+        var waiting = await SlotQueue.ReadAsync(unit, cancellationToken);
         if (!AdmissionRules.AdmitsExecution(admission.Level))
         {
             await SayAsync(unit, waiting, _ => "the host admits no execution", cancellationToken);
             return 0;
         }
 
-        var rooms = await SlotRooms.ReadAsync(unit, cancellationToken);
         var granted = 0;
         var reasons = new Dictionary<Guid, string>();
         foreach (var wish in waiting)

@@ -26,6 +26,8 @@ public sealed class ReportHost(
         RecordLoad.Require(report.Load);
         new FieldErrors()
             .Add("version", TextRules.Name(report.Version))
+            .Add("surface", TextRules.OptionalName(report.Surface))
+            .Add("labels", TextRules.NameList(report.Labels?.ToArray(), CreateHost.MostLabels))
             .Add("wait_seconds", report.WaitSeconds is < 0 or > LongestWaitSeconds ? $"Between 0 and {LongestWaitSeconds}; {report.WaitSeconds} was given." : null)
             .Add("runtimes", ProblemOf(report.Runtimes))
             .ThrowIfAny();

@@ -21,7 +21,7 @@ internal sealed record HeldDefinition(Guid Id, int Version, AgentDefinition Body
 }
 
 /// <summary>The task that a runtime is asked for.</summary>
-internal sealed record WantedTask(Guid TaskId, Guid TicketId, int Priority)
+internal sealed record WantedTask(Guid TaskId, Guid TicketId, int Priority, string[] Required)
 {
     /// <exception cref="NotFoundException">There is none.</exception>
     /// <exception cref="ConflictException"><c>invalid_transition</c>: it is not ready, or waits for a human's decision on how to go on.</exception>
@@ -29,8 +29,8 @@ internal sealed record WantedTask(Guid TaskId, Guid TicketId, int Priority)
     {
         await using var command = unit.Command(
             """
-            select t.ticket_id, t.priority, t.state, exists (select 1 from sessions s where s.task_id = t.id and s.state = 'uncertain')
-            from tasks t where t.id = @id
+            select t.ticket_id, t.priority, t.state, exists (select 1 from sessions s where s.task_id = t.id and s.state = 'uncertain'), c.capabilities
+            from tasks t join capability_sets c on c.id = t.capability_set_id where t.id = @id
             """,
             ("id", task));
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -43,7 +43,7 @@ internal sealed record WantedTask(Guid TaskId, Guid TicketId, int Priority)
             ? throw new ConflictException(ProblemTypes.InvalidTransition, $"Task {task} is {reader.GetString(2)}; an agent is started for one that is ready.")
             : reader.GetBoolean(3)
                 ? throw new ConflictException(ProblemTypes.InvalidTransition, $"Task {task} was interrupted, and whether it can go on is asked of a human: decide that escalation first.")
-                : new WantedTask(task, reader.GetGuid(0), reader.GetInt16(1));
+                : new WantedTask(task, reader.GetGuid(0), reader.GetInt16(1), reader.GetFieldValue<string[]>(4));
     }
 }
 

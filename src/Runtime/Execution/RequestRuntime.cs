@@ -51,6 +51,11 @@ public sealed class RequestRuntime(Transactions transactions, TimeProvider time)
         var definition = await HeldDefinition.OfAsync(unit, request.Definition, cancellationToken);
         var body = parent is null ? definition.Body : parent.Narrow(definition.Body);
         var task = request.TaskId is { } id ? await WantedTask.OfAsync(unit, id, cancellationToken) : null;
+        if (parent is not null && task?.Required.Except(body.Capabilities, StringComparer.Ordinal).ToList() is { Count: > 0 } missing)
+        {
+            throw new ForbiddenException($"Task {task.TaskId} requires {string.Join(", ", missing)}, which '{body.Name}' cannot: a sub-agent is given nothing that it could not claim.");
+        }
+
         var before = task is null ? null : await PriorSession.OfAsync(unit, task.TaskId, definition.Id, cancellationToken);
         var agent = await new ChooseAgent(unit, time).ExecuteAsync(definition, body, parent, before?.AgentId, cancellationToken);
         var session = await OpenSessionAsync(unit, definition, body, agent.Id, task, before, cancellationToken);

@@ -35,7 +35,8 @@ internal static class SlotQueue
             r.session_id, case when s.native_session_id is not null then s.host_id end, r.task_id, r.ticket_id, r.waits_for,
             case
                 when {DefinedAgents.IsHeld} then 'its agent is paused or was stopped'
-                when exists (select 1 from budgets_exhausted x where x.scope = 'global' or (x.scope = 'agent' and x.scope_id = r.agent_id::text)) then 'its budget is used up'
+                when exists (select 1 from budgets_exhausted x where x.scope = 'global'
+                    or (x.scope = 'agent' and x.scope_id in (select r.agent_id::text union all select above::text from agent_ancestors(r.agent_id) above))) then 'its budget is used up'
                 when exists (select 1 from tasks, budgets_exhausted x where tasks.id = r.task_id and {WithheldWork.Withholds}) then 'the budget of its task is used up'
             end
         from runtimes r join sessions s on s.id = r.session_id join agents a on a.id = r.agent_id

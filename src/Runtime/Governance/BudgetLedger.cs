@@ -11,6 +11,22 @@ public sealed class BudgetLedger(BudgetBreaches breaches)
     /// <summary>Whether there is any budget to charge: a recorder asks it in its own round trip and saves one where there is none.</summary>
     internal const string AnyStatement = "select exists (select from budgets where deleted_at is null)";
 
+    // The same as in ReserveSpend: what a sub-agent spends counts for those above it.
+    private const string Charge =
+        """
+        with lines as (
+            select * from unnest(@ats, @scopes, @ids, @amounts, @currencies, @resolving) l (at, scope, scope_id, amount, currency, resolves)
+            union all
+            select l.at, 'agent', a.id::text, l.amount, l.currency, l.resolves
+            from unnest(@ats, @scopes, @ids, @amounts, @currencies, @resolving) l (at, scope, scope_id, amount, currency, resolves)
+            cross join lateral agent_ancestors(case when l.scope = 'agent' then l.scope_id::uuid end) a (id))
+        select c.budget, c.start, c.over_soft, c.over_hard
+        from (
+            select array_agg(at) as ats, array_agg(scope) as scopes, array_agg(scope_id) as ids, array_agg(amount) as amounts,
+                array_agg(currency) as currencies, array_agg(resolves) as resolving from lines) l
+        cross join lateral budget_charge(l.ats, l.scopes, l.ids, l.amounts, l.currencies, l.resolving) c
+        """;
+
     /// <summary>
     /// Adds costs that have just been recorded to every budget in scope, each in the period in which it arose, and tells of a
     /// limit that is reached in the period that is now.
@@ -47,7 +63,7 @@ public sealed class BudgetLedger(BudgetBreaches breaches)
             .Concat(costs.Where(c => resolved.ContainsKey(c.EventId)).Select(c => (Cost: c, At: resolved[c.EventId], Resolves: true)))
             .SelectMany(l => BudgetTarget.Of(l.Cost.Attribution, l.Cost.ModuleId, l.Cost.Provider).Select(t => (l.Cost, l.At, l.Resolves, Target: t)))
             .ToList();
-        await using var command = unit.Command("select budget, start, over_soft, over_hard from budget_charge(@ats, @scopes, @ids, @amounts, @currencies, @resolving)");
+        await using var command = unit.Command(Charge);
         command.Parameters.AddWithValue("ats", lines.ConvertAll(l => l.At.UtcDateTime).ToArray());
         command.Parameters.AddWithValue("scopes", lines.ConvertAll(l => l.Target.Wire).ToArray());
         command.Parameters.AddWithValue("ids", lines.ConvertAll(l => l.Target.Id).ToArray());

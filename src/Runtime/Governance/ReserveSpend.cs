@@ -32,7 +32,19 @@ public sealed class ReserveSpend(
     ILogger<ReserveSpend> logger)
     : GroupCommit<ReserveSpend.Want, ReserveSpend.Refusal>("spend-reservations", database, signal, time, logger)
 {
-    private const string Reserve = "select * from budget_reserve_all($1, make_interval(secs => $2), $3, $4, $5, $6, $7, $8, $9, $10)";
+    // What a sub-agent spends counts for those above it.
+    private const string Reserve =
+        """
+        with lines as (
+            select call, scope, scope_id from unnest($8, $9, $10) l (call, scope, scope_id)
+            union all
+            select l.call, 'agent', a.id::text
+            from unnest($8, $9, $10) l (call, scope, scope_id)
+            cross join lateral agent_ancestors(case when l.scope = 'agent' then l.scope_id::uuid end) a (id))
+        select r.*
+        from (select array_agg(call) as calls, array_agg(scope) as scopes, array_agg(scope_id) as ids from lines) l
+        cross join lateral budget_reserve_all($1, make_interval(secs => $2), $3, $4, $5, $6, $7, l.calls, l.scopes, l.ids) r
+        """;
 
     /// <summary>Reserves the worst case of a call.</summary>
     /// <param name="who">For whom and for what.</param>

@@ -23,7 +23,8 @@ public sealed record CreatedHost(Guid HostId, string Name, IReadOnlyList<string>
 /// <summary>Lets a machine in. One that was removed comes back under its name, with a new key.</summary>
 public sealed class CreateHost(Transactions transactions, TimeProvider time)
 {
-    private const int MostLabels = 50;
+    /// <summary>How many labels a host may have.</summary>
+    public const int MostLabels = 50;
 
     /// <summary>Adds the host and makes its key.</summary>
     /// <exception cref="ConflictException"><c>name_taken</c>.</exception>

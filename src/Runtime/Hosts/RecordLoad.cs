@@ -32,7 +32,7 @@ public sealed class RecordLoad(HostsHeard heard)
         await unit.ExecuteAsync(
             """
             update hosts set boot_id = @boot, version = @version, cores = @cores, cpu_percent = @cpu, memory_mb = @memory, memory_used_mb = @used,
-                disk_mb = @disk, disk_free_mb = @free, last_report_at = clock_timestamp()
+                disk_mb = @disk, disk_free_mb = @free, last_report_at = clock_timestamp(), surface = @surface::text, labels = coalesce(@labels::text[], labels)
             where id = @id;
             -- Ten seconds apart at the least: what changes is reported at once, and would crowd a day's curve.
             insert into host_samples (host_id, at, cpu_percent, memory_used_mb, disk_free_mb, runtimes)
@@ -40,7 +40,7 @@ public sealed class RecordLoad(HostsHeard heard)
             where not exists (select 1 from host_samples where host_id = @id and at > clock_timestamp() - interval '10 s')
             """,
             cancellationToken, ("id", host), ("boot", report.BootId), ("version", report.Version), ("cores", report.Load.Cores), ("cpu", report.Load.CpuPercent),
-            ("memory", report.Load.MemoryMb), ("used", report.Load.MemoryUsedMb), ("disk", report.Load.DiskMb), ("free", report.Load.DiskFreeMb),
+            ("memory", report.Load.MemoryMb), ("used", report.Load.MemoryUsedMb), ("surface", report.Surface), ("labels", report.Labels?.ToArray()), ("disk", report.Load.DiskMb), ("free", report.Load.DiskFreeMb),
             ("runtimes", report.Runtimes.Count(r => r.Phase is RuntimePhase.Observed or RuntimePhase.Ready)));
         heard.Note(host);
         return held.State is HostState.Invited or HostState.Lost or HostState.Left

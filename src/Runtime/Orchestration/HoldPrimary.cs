@@ -14,6 +14,9 @@ public sealed partial class HoldPrimary(Primary primary, Transactions transactio
     /// <summary>The event that tells of another primary.</summary>
     public const string Changed = "governor.primary_changed";
 
+    // A database that does not answer must not hold up the host's end.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
@@ -97,6 +100,7 @@ public sealed partial class HoldPrimary(Primary primary, Transactions transactio
     // On the way out, so that nobody has to wait for the lease's end. What cannot be said now ends by itself.
     private async Task LeaveAsync()
     {
+        using var patience = new CancellationTokenSource(Patience, Time);
         try
         {
             await transactions.RunAsync(Caller.Host, async (unit, ct) =>
@@ -108,9 +112,9 @@ public sealed partial class HoldPrimary(Primary primary, Transactions transactio
                     """,
                     ct, ("name", PrimaryCandidate.Leadership), ("self", primary.Self.Id));
                 return true;
-            }, CancellationToken.None);
+            }, patience.Token);
         }
-        catch (Npgsql.NpgsqlException fault)
+        catch (Exception fault) when (fault is Npgsql.NpgsqlException or OperationCanceledException)
         {
             LogNotLeft(Logger, fault);
         }

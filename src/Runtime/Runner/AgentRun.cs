@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using ControlCenter.Domain.Agents;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Execution;
@@ -25,10 +24,11 @@ internal sealed class AgentRun
     private readonly RunSurroundings _around;
     private readonly IExecutionAdapter? _adapter;
     private readonly ProcessTree _tree;
+    private readonly TreeControl _control;
     private readonly AgentProgress _progress;
     private readonly OutputSpool _spool;
     private readonly AgentOutput _output;
-    private readonly Pipe? _in, _out, _error;
+    private readonly AgentPipes? _pipes;
     private readonly Process? _child;
     private readonly long _droppedBefore;
 
@@ -38,16 +38,12 @@ internal sealed class AgentRun
     private bool _cutOff;
     private IReadOnlyList<OrderedIntervention> _ordered = [];
     private long? _taskEndedAt;
-    private long? _toldToEndAt;
-    private long? _heldSince;
+    private long? _idleSince;
     private bool _endsAtOnce;
-    private bool _forced;
     private int? _exitCode;
     private bool _closing;
     private int _leftOver;
-    private bool _clearing;
-    private volatile bool _isCleared;
-    private string? _cleared;
+    private WorkspaceClearing? _clearing;
 
     /// <summary>Supervises what was started, or what an earlier runner left.</summary>
     public AgentRun(RunSurroundings around, RuntimeFolder folder, RuntimeState state, Process? child = null)
@@ -62,11 +58,10 @@ internal sealed class AgentRun
         _progress = new AgentProgress(_adapter?.Interpret() ?? NoInterpreter.Instance, state.Progress, around.Time);
         _spool = OutputSpool.Open(folder.Spool);
         _output = new AgentOutput(_spool, _progress, around.Parts.Redactor(state.Secrets), around.Options.Output, around.Wake, around.Time);
+        _control = new TreeControl(_tree, _output, _progress, around.Options.StopGrace, around.Time);
         if (state.Phase != RuntimePhase.Ended)
         {
-            _out = around.Pump.Follow(folder.Out, piece => _output.Take(OutputSource.Out, piece));
-            _error = around.Pump.Follow(folder.Error, piece => _output.Take(OutputSource.Error, piece));
-            _in = state.HasInput ? around.Pump.Feed(folder.In) : null;
+            _pipes = new AgentPipes(around.Pump, folder, _output, state.HasInput);
         }
     }
 
@@ -128,9 +123,9 @@ internal sealed class AgentRun
     {
         lock (_gate)
         {
-            foreach (var line in lines.Where(_ => _in is not null))
+            foreach (var line in lines)
             {
-                Put(line);
+                _pipes?.Put(line);
             }
         }
     }
@@ -184,7 +179,7 @@ internal sealed class AgentRun
         lock (_gate)
         {
             Save();
-            ClosePipes();
+            _pipes?.Close();
             _spool.Dispose();
             _child?.Dispose();
         }
@@ -212,6 +207,10 @@ internal sealed class AgentRun
         {
             EndAs(RuntimeEnd.Stopped, "Its task is over.", atOnce: false);
         }
+        else if (_state.EndsWithTask && _taskEndedAt is null)
+        {
+            LookAfterUnfinishedTurn();
+        }
 
         if (_state.EndAs is not null)
         {
@@ -224,70 +223,57 @@ internal sealed class AgentRun
         return RunLimits.IsNear(_state, _tree) ? WhileEnding * 5 : _around.Options.LookEvery;
     }
 
+    private void LookAfterUnfinishedTurn()
+    {
+        _idleSince = _progress.InTurn || _state.Paused || _desired == DesiredState.Pause ? null : _idleSince ?? _around.Time.GetTimestamp();
+        switch (UnfinishedTurn.After(_progress.Reading.Turns, _state.NudgedAtTurn, _idleSince is { } since ? _around.Time.GetElapsedTime(since) : null))
+        {
+            case UnfinishedTurnStep.Nudge when _adapter?.Encode(UnfinishedTurn.Nudge) is { } line && _pipes?.Put(line) == true:
+                _idleSince = null;
+                _state = _state with { NudgedAtTurn = _progress.Reading.Turns };
+                break;
+            case UnfinishedTurnStep.Fail:
+                EndAs(RuntimeEnd.Failed, UnfinishedTurn.Reason, atOnce: false);
+                break;
+        }
+    }
+
     private void HoldOrRelease()
     {
-        if (_desired == DesiredState.Pause || _cutOff)
+        var isToBeHeld = _desired == DesiredState.Pause || _cutOff;
+        if (isToBeHeld == _state.Paused && !_control.IsLoose(_state.Paused))
         {
-            _tree.Send(AgentSignal.Hold, entry => !entry.IsStopped);
-            if (!_state.Paused && _tree.Living.All(entry => entry.IsStopped))
-            {
-                _state = _state with { Paused = true };
-                _heldSince = _around.Time.GetTimestamp();
-                _output.Note(OutputSource.Note, _cutOff && _desired != DesiredState.Pause ? "Held still: the bus cannot be reached." : "Held still.");
-                _around.Changed();
-            }
-            else if (!_state.Paused)
-            {
-                // Whoever has just been told has not stopped yet, and may have had a child meanwhile.
-                _around.WakeIn(WhileEnding);
-            }
+            return;
         }
-        else if (_state.Paused)
-        {
-            _tree.Send(AgentSignal.Continue, entry => entry.IsStopped);
-            _state = _state with { Paused = false };
-            if (_heldSince is { } since)
-            {
-                _progress.WasHeld(_around.Time.GetElapsedTime(since));
-            }
 
-            _heldSince = null;
-            _output.Note(OutputSource.Note, "Goes on.");
+        if (!isToBeHeld)
+        {
+            _control.Release();
+        }
+        else if (!_control.Hold(_desired == DesiredState.Pause ? "Held still." : "Held still: the bus cannot be reached."))
+        {
+            // Whoever has just been told has not stopped yet, and may have had a child meanwhile.
+            _around.WakeIn(WhileEnding);
+            return;
+        }
+
+        if (_state.Paused != isToBeHeld)
+        {
+            _state = _state with { Paused = isToBeHeld };
             _around.Changed();
         }
     }
 
     private TimeSpan Terminate()
     {
-        if (_toldToEndAt is null && !_endsAtOnce)
-        {
-            _toldToEndAt = _around.Time.GetTimestamp();
-            _output.Note(OutputSource.Note, $"Told to end (SIGTERM): {_state.EndReason}");
-            _tree.Send(AgentSignal.Terminate);
-            _tree.Send(AgentSignal.Continue, entry => entry.IsStopped);
-        }
-
-        var left = _toldToEndAt is { } told ? _around.Options.StopGrace - _around.Time.GetElapsedTime(told) : TimeSpan.Zero;
+        var left = _endsAtOnce ? TimeSpan.Zero : _control.Terminate(_state.EndReason);
         if (left > TimeSpan.Zero)
         {
             return left < _around.Options.LookEvery ? left : _around.Options.LookEvery;
         }
 
-        if (!_forced)
-        {
-            _output.Note(OutputSource.Note, _endsAtOnce ? $"Killed: {_state.EndReason}" : $"Killed: it did not end within {_around.Options.StopGrace.TotalSeconds:0.#} s.");
-        }
-
-        _forced = true;
-        KillAll();
+        _control.Kill(_endsAtOnce ? _state.EndReason : $"it did not end within {_around.Options.StopGrace.TotalSeconds:0.#} s.");
         return WhileEnding;
-    }
-
-    // Held still first, all of them, so that none has another child while the others are being killed.
-    private void KillAll()
-    {
-        _tree.Send(AgentSignal.Hold);
-        _tree.Send(AgentSignal.Kill);
     }
 
     private TimeSpan Close()
@@ -295,42 +281,41 @@ internal sealed class AgentRun
         if (!_closing)
         {
             _closing = true;
-            Drain();
-            _leftOver = _tree.Living.Count(entry => entry.Identity != _state.Process && !_forced);
+            _pipes?.Drain();
+            _leftOver = _tree.Living.Count(entry => entry.Identity != _state.Process && !_control.HasKilled);
         }
 
         if (_tree.Living.Count > 0)
         {
-            KillAll();
+            _control.Sweep();
             return WhileEnding;
         }
 
         // Whatever they wrote is in the pipes as long as this end is open.
-        if (!_clearing)
+        if (_clearing is null)
         {
-            _clearing = true;
-            Drain();
-            ClosePipes();
+            _pipes?.Drain();
+            _pipes?.Close();
             _output.Finish();
             if (_leftOver > 0)
             {
                 _output.Note(OutputSource.Note, $"{_leftOver} processes that it left running were killed.");
             }
 
-            _ = ClearAsync();
+            _clearing = WorkspaceClearing.Begin(_around.Parts.Workspaces, _state.Workspace, _around.Wake);
         }
 
-        if (!_isCleared)
+        if (!_clearing.IsOver)
         {
             return _around.Options.LookEvery;
         }
 
-        if (_cleared is { } cleared)
+        if (_clearing.Said is { } cleared)
         {
             _output.Note(OutputSource.Note, cleared);
         }
 
-        var (end, detail) = HowItEnded();
+        var (end, detail) = RuntimeEnding.Of(_state, _exitCode, _control.HasKilled, _child);
         _output.Note(OutputSource.Note, $"Ended: {detail}");
         AddEffective(_ordered.Where(i => i.Kind != InterventionKind.Message));
         _state = _state with
@@ -349,57 +334,14 @@ internal sealed class AgentRun
         return WhileEnding;
     }
 
-    private (RuntimeEnd End, string Detail) HowItEnded()
-    {
-        if (_state.EndAs is { } asked)
-        {
-            return (asked == RuntimeEnd.Stopped && _forced ? RuntimeEnd.Killed : asked, _state.EndReason ?? "It was ended.");
-        }
-
-        // The shell itself was killed: what it stood for went with it, by somebody else's hand.
-        var byOthers = _exitCode is null && _child is not null && _child.WaitForExit(TimeSpan.FromSeconds(1)) ? _child.ExitCode : (int?)null;
-        return (_exitCode ?? byOthers) switch
-        {
-            0 => (RuntimeEnd.Exited, "It ended by itself."),
-            > 128 and var code => (RuntimeEnd.Failed, byOthers is null ? $"It ended by signal {code - 128}." : $"Somebody else killed it (signal {code - 128})."),
-            { } code => (RuntimeEnd.Failed, $"It ended by itself with code {code}."),
-            null => (RuntimeEnd.Lost, "It was gone, and nobody saw how it ended."),
-        };
-    }
-
-    private async Task ClearAsync()
-    {
-        try
-        {
-            // A large folder takes a while, and the others are not to wait for it.
-            await Task.Yield();
-            _cleared = _state.Workspace is { } workspace ? await _around.Parts.Workspaces.ClearAsync(workspace, CancellationToken.None) : null;
-        }
-#pragma warning disable CA1031 // Whatever it was, the runtime has ended, and its transcript says what is left.
-        catch (Exception fault)
-#pragma warning restore CA1031
-        {
-            _cleared = $"Its workspace {_state.Workspace?.Path} could not be cleared away: {fault.Message}";
-        }
-
-        _isCleared = true;
-        _around.Wake();
-    }
-
     private void Deliver(OrderedIntervention message)
     {
         // Where it takes nothing in while it runs, the bus tells it when it is started the next time.
-        if (_in is not null && !_closing && message.Text is { } text && _adapter?.Encode(text) is { } line)
+        if (!_closing && message.Text is { } text && _adapter?.Encode(text) is { } line && _pipes?.Put(line) == true)
         {
-            Put(line);
+            _state = _state with { NudgedAtTurn = null };
             AddEffective([message]);
         }
-    }
-
-    private void Put(string line)
-    {
-        _around.Pump.Put(_in!, Encoding.UTF8.GetBytes(line.EndsWith('\n') ? line : line + "\n"));
-        _output.Note(OutputSource.In, line.TrimEnd('\n'));
     }
 
     private void EndAs(RuntimeEnd how, string reason, bool atOnce)
@@ -444,23 +386,6 @@ internal sealed class AgentRun
         }
     }
 
-    private void Drain()
-    {
-        _out?.Drain();
-        _error?.Drain();
-    }
-
-    private void ClosePipes()
-    {
-        foreach (var pipe in (Pipe?[])[_in, _out, _error])
-        {
-            if (pipe is not null)
-            {
-                _around.Pump.Release(pipe);
-            }
-        }
-    }
-
     // What an agent says every second is not written every second: after a crash it says it again.
     private static RuntimeState Essence(RuntimeState state) => state with
     {
@@ -469,12 +394,4 @@ internal sealed class AgentRun
     };
 
     private static int MegabytesOf(long bytes) => (int)(bytes >> 20);
-
-    /// <summary>For what an adapter started that this program no longer has: its output is kept, and nothing in it understood.</summary>
-    private sealed class NoInterpreter : IOutputInterpreter
-    {
-        public static readonly NoInterpreter Instance = new();
-
-        public IEnumerable<AdapterSignal> Read(OutputSource source, string line) => [];
-    }
 }

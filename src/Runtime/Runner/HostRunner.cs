@@ -5,7 +5,6 @@ using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Bus;
 using Microsoft.Extensions.Logging;
 using Polly;
-using Polly.Retry;
 
 namespace ControlCenter.Runtime.Runner;
 
@@ -19,10 +18,8 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
     // A machine that is told to start fifty agents starts so many at a time; each start is a call of the bus and a few files.
     private const int StartsAtOnce = 8;
 
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AfterFailedStart = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
 
     private readonly Guid _bootId = Uuid7.New(time);
     private readonly HostLoadMeter _load = new(options.Folder);
@@ -58,7 +55,9 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
             var outcome = await _over.Task;
             if (outcome != RunnerOutcome.HandedOver)
             {
-                await EndAllAsync(supervisor, outcome);
+                await new RunnerFarewell(supervisor, bus, options.LookEvery, logger, time).EndAllAsync(
+                    outcome, () => !_starting.IsEmpty, hostId => SendAsync(supervisor, hostId, 0, CancellationToken.None),
+                    _joined.Task.IsCompletedSuccessfully ? (await _joined.Task).HostId : null);
             }
 
             return outcome;
@@ -101,7 +100,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
     {
         var host = await Retry("be reached").ExecuteAsync(async ct => await bus.WhoAmIAsync(ct), cancellationToken);
         _joined.TrySetResult(host);
-        LogJoined(logger, bus.Address, host.Name, host.HostId);
+        LogJoined(logger, bus.Address, host.Name, host.HostId, host.Primary ?? "nobody just now", host.PrimarySurface ?? "none");
         var retry = Retry("be told");
         Task<HostOrders>? held = null;
         var holding = new CancellationTokenSource();
@@ -279,86 +278,15 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         }
     }
 
-    private async Task EndAllAsync(Supervisor supervisor, RunnerOutcome outcome)
-    {
-        var why = outcome switch
-        {
-            RunnerOutcome.Stopped => "Its host was told to stop.",
-            RunnerOutcome.Left => "Its host has left.",
-            _ => "Its host is no longer let in.",
-        };
-        var count = supervisor.Runs.Count(r => !r.HasEnded);
-        LogEnding(logger, count, why);
-        while (true)
-        {
-            var change = supervisor.NextChange;
-            var running = supervisor.Runs.Where(r => !r.HasEnded).ToList();
-            if (running.Count == 0 && _starting.IsEmpty)
-            {
-                break;
-            }
+    private ResiliencePipeline Retry(string what) => BusRetry.Build(
+        time,
 
-            foreach (var run in running)
-            {
-                run.End(RuntimeEnd.Stopped, why);
-            }
+        // One that was let in before may be so again: a bus that starts anew makes a new key. When its slots are gone it gives up.
+        () => _joined.Task.IsCompleted && time.GetElapsedTime(Interlocked.Read(ref _reportedAt)) < options.SlotLease + options.CutOffGrace,
+        reason => LogRetry(logger, bus.Address, what, reason));
 
-            await Task.WhenAny(change, Task.Delay(options.LookEvery, time));
-        }
-
-        // How they ended, and what they said last, is told if the bus is there to hear it.
-        if (outcome == RunnerOutcome.Stopped && _joined.Task.IsCompletedSuccessfully)
-        {
-            using var patience = new CancellationTokenSource(LastWords, time);
-            try
-            {
-                var hostId = (await _joined.Task).HostId;
-                var output = new OutputCourier(bus, hostId, logger);
-                while (await output.HandOverAsync(supervisor.Runs, patience.Token))
-                {
-                    // Until there is no more.
-                }
-
-                await SendAsync(supervisor, hostId, 0, patience.Token);
-            }
-            catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException or BusRefusedException or BusProblemException)
-            {
-                LogNotTold(logger, fault.Message);
-            }
-        }
-    }
-
-    private ResiliencePipeline Retry(string what) => new ResiliencePipelineBuilder { TimeProvider = time }
-        .AddRetry(new RetryStrategyOptions
-        {
-            MaxRetryAttempts = int.MaxValue,
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-            Delay = TimeSpan.FromMilliseconds(200),
-            MaxDelay = LongestBackoff,
-            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception switch
-            {
-                HttpRequestException or BusProblemException => true,
-
-                // One that was let in before may be so again: a bus that starts anew makes a new key. When its slots are gone it gives up.
-                BusRefusedException => _joined.Task.IsCompleted && time.GetElapsedTime(Interlocked.Read(ref _reportedAt)) < options.SlotLease + options.CutOffGrace,
-                _ => false,
-            }),
-            OnRetry = attempt =>
-            {
-                // Once, and then at times: a bus that is away for an hour is not a thousand lines.
-                if (attempt.AttemptNumber % 12 == 0)
-                {
-                    LogRetry(logger, bus.Address, what, attempt.Outcome.Exception!.Message);
-                }
-
-                return ValueTask.CompletedTask;
-            },
-        })
-        .Build();
-
-    [LoggerMessage(EventId = 1810, Level = LogLevel.Information, Message = "Joined {Bus} as the host {Name} ({HostId})")]
-    private static partial void LogJoined(ILogger logger, Uri bus, string name, Guid hostId);
+    [LoggerMessage(EventId = 1810, Level = LogLevel.Information, Message = "Joined {Bus} as the host {Name} ({HostId}); the primary is {Primary} (surface {Surface})")]
+    private static partial void LogJoined(ILogger logger, Uri bus, string name, Guid hostId, string primary, string surface);
 
     [LoggerMessage(EventId = 1811, Level = LogLevel.Error, Message = "Cut off: {Bus} has not been reached for {Seconds:0} s, and the slots' leases have run out; {Count} agents are held still")]
     private static partial void LogCutOff(ILogger logger, Uri bus, double seconds, int count);
@@ -371,12 +299,6 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
 
     [LoggerMessage(EventId = 1814, Level = LogLevel.Warning, Message = "Runtime {RuntimeId} was not started: {Reason}")]
     private static partial void LogStartFailed(ILogger logger, Guid runtimeId, string reason);
-
-    [LoggerMessage(EventId = 1815, Level = LogLevel.Information, Message = "{Count} agents are ended. {Why}")]
-    private static partial void LogEnding(ILogger logger, int count, string why);
-
-    [LoggerMessage(EventId = 1816, Level = LogLevel.Warning, Message = "The bus could not be told how it ended: {Reason}")]
-    private static partial void LogNotTold(ILogger logger, string reason);
 
     [LoggerMessage(EventId = 1818, Level = LogLevel.Error, Message = "Refused: {Reason}")]
     private static partial void LogRefused(ILogger logger, string reason);

@@ -20,6 +20,8 @@ public sealed class RunnerFolder : IDisposable
 
     internal string ShimScript => Path.Combine(_root, "shim.sh");
 
+    internal string Rehearsal => Path.Combine(_root, "rehearsal");
+
     private string RuntimesFolder => Path.Combine(_root, "runtimes");
 
     /// <summary>Takes the folder, making it where it is not there.</summary>

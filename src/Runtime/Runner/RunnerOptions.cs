@@ -2,6 +2,7 @@ using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
 using ControlCenter.Runtime.Runner.Output;
+using ControlCenter.Runtime.Runner.Workspaces;
 
 namespace ControlCenter.Runtime.Runner;
 
@@ -36,16 +37,8 @@ public sealed record RunnerOptions(string Folder, IReadOnlyList<string> Program)
 public sealed record RunnerParts(AdapterRegistry Adapters, IWorkspaces Workspaces, Func<IReadOnlyList<string>, Func<string, string>> Redactor)
 {
     /// <summary>What a runner has unless said.</summary>
-    public static RunnerParts Standard { get; } = new(AdapterRegistry.Standard, new FolderWorkspaces(), KnownSecrets);
-
-    // A short value would be found in every other word.
-    private const int ShortestSecret = 6;
-
-    private static Func<string, string> KnownSecrets(IReadOnlyList<string> secrets)
-    {
-        string[] known = [.. secrets.Where(s => s.Length >= ShortestSecret).Distinct().OrderByDescending(s => s.Length)];
-        return text => known.Aggregate(text, (left, secret) => left.Replace(secret, "[redacted]", StringComparison.Ordinal));
-    }
+    public static RunnerParts Standard { get; } = new(
+        AdapterRegistry.Standard, new TaskWorkspaces(adapter => AdapterRegistry.Standard.Find(adapter) is { CanResume: true }), secrets => new SecretRedaction(secrets).Redact);
 }
 
 /// <summary>Makes the folders that agents work in, and clears them away.</summary>
@@ -67,38 +60,3 @@ public interface IWorkspaces
 /// <param name="Private">A folder beside it for its home and configuration.</param>
 /// <param name="Definition">What it was made from.</param>
 public sealed record Workspace(string Path, string Private, WorkspaceDefinition Definition);
-
-/// <summary>An empty folder for each runtime.</summary>
-public sealed class FolderWorkspaces : IWorkspaces
-{
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
-    /// <inheritdoc />
-    public Task<Workspace> PrepareAsync(StartPackage start, string folder, CancellationToken cancellationToken)
-    {
-        var definition = start.Definition.Workspace;
-        if (definition.Kind != "folder")
-        {
-            throw new LaunchException($"A workspace of the kind '{definition.Kind}' cannot be made on this host; expected folder.");
-        }
-
-        var workspace = new Workspace(Path.Combine(folder, "work"), Path.Combine(folder, "private"), definition);
-        Directory.CreateDirectory(workspace.Path, OwnerOnly);
-        Directory.CreateDirectory(workspace.Private, OwnerOnly);
-        return Task.FromResult(workspace);
-    }
-
-    /// <inheritdoc />
-    public Task<string?> ClearAsync(Workspace workspace, CancellationToken cancellationToken)
-    {
-        foreach (var path in workspace.Definition.Keep ? [workspace.Private] : (string[])[workspace.Path, workspace.Private])
-        {
-            if (Directory.Exists(path))
-            {
-                Directory.Delete(path, recursive: true);
-            }
-        }
-
-        return Task.FromResult<string?>(null);
-    }
-}

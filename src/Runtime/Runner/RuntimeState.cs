@@ -58,6 +58,9 @@ internal sealed record RuntimeState
     /// <summary>How it gets on.</summary>
     public ProgressReading Progress { get; init; } = new();
 
+    /// <summary>How many turns had ended when it was told that its task is not over; null where it was not.</summary>
+    public int? NudgedAtTurn { get; init; }
+
     /// <summary>The most memory that its tree was seen to have.</summary>
     public int PeakMemoryMb { get; init; }
 

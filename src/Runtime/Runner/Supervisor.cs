@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.ComponentModel;
-using System.Text.Json;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
@@ -51,6 +49,7 @@ internal sealed partial class Supervisor : IAsyncDisposable
     public static Supervisor Open(RunnerFolder folder, RunnerOptions options, RunnerParts parts, ILogger logger, TimeProvider time)
     {
         Shim.Write(folder.ShimScript);
+        AgentOutput.Rehearse(folder.Rehearsal, parts.Redactor, time);
         var supervisor = new Supervisor(folder, options, parts, logger, time);
         foreach (var left in folder.Runtimes())
         {
@@ -94,35 +93,14 @@ internal sealed partial class Supervisor : IAsyncDisposable
         };
         try
         {
-            folder.Make();
-            folder.Save(state);
-            var adapter = _parts.Adapters[state.Adapter];
-            var workspace = await _parts.Workspaces.PrepareAsync(start, folder.Path, cancellationToken);
-            state = state with { Workspace = workspace };
-            folder.Save(state);
-            var surroundings = new LaunchSurroundings(workspace.Path, workspace.Private, bus, _options.Program);
-            var plan = adapter.Plan(start, surroundings);
-            var (environment, secrets) = AgentEnvironment.Of(start, plan, surroundings, Environment.GetEnvironmentVariable);
-            WriteFiles(start, plan, surroundings);
-            var command = ProgramPath.Resolve(plan.Command, workspace.Path, environment["PATH"]);
-            state = state with { Secrets = secrets, ReadyWhenObserved = plan.ReadyWhenObserved, EndsWithTask = plan.EndsWithTask, HasInput = !plan.NoInput };
-
-            // Written first: a runner that dies in the next line leaves a process that is found by its environment.
-            folder.Save(state);
-            var (child, identity) = Shim.Start(_folder.ShimScript, folder.Path, _folder.Bell, command, workspace.Path, environment, state.HasInput);
-            state = state with { Process = identity, Phase = RuntimePhase.Observed };
-            var run = Add(folder, state, child);
-            run.Put(plan.FirstInput);
-            LogStarted(_logger, start.RuntimeId, start.AgentName, identity.Pid);
+            var launched = await new AgentLauncher(_folder, _options, _parts).LaunchAsync(folder, state, start, bus, cancellationToken);
+            var run = Add(folder, launched.State, launched.Child);
+            run.Put(launched.FirstInput);
+            LogStarted(_logger, start.RuntimeId, start.AgentName, launched.State.Process!.Value.Pid);
         }
-        catch (Exception fault) when (fault is LaunchException or IOException or UnauthorizedAccessException or Win32Exception)
+        catch (LaunchException fault)
         {
             LogNotStarted(_logger, start.RuntimeId, start.AgentName, fault.Message);
-            if (state.Workspace is { } workspace)
-            {
-                await _parts.Workspaces.ClearAsync(workspace, CancellationToken.None);
-            }
-
             Add(folder, state with { Phase = RuntimePhase.Ended, End = RuntimeEnd.NotStarted, Detail = fault.Message, Secrets = [] });
         }
         finally
@@ -239,35 +217,6 @@ internal sealed partial class Supervisor : IAsyncDisposable
 
         var asked = TimeSpan.FromTicks(Interlocked.Read(ref _soonest));
         return asked < wait ? asked : wait;
-    }
-
-    private static void WriteFiles(StartPackage start, LaunchPlan plan, LaunchSurroundings surroundings)
-    {
-        Directory.CreateDirectory(Path.Combine(surroundings.Private, "tmp"));
-        if (start.Task is { } task)
-        {
-            WriteFile(AgentEnvironment.TaskFile(surroundings), JsonSerializer.Serialize(
-                new { task.TaskId, task.TicketKey, task.Title, task.Instructions, task.Attempt, task.MaxAttempts, task.Checkpoint }, RunnerJson.Options));
-            if (task.Checkpoint is { } checkpoint)
-            {
-                WriteFile(AgentEnvironment.CheckpointFile(surroundings), checkpoint.GetRawText());
-            }
-        }
-
-        foreach (var (path, text) in plan.Files)
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            WriteFile(path, text);
-        }
-    }
-
-    private static void WriteFile(string path, string text)
-    {
-        using var writer = new StreamWriter(new FileStream(path, new FileStreamOptions
-        {
-            Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        }));
-        writer.Write(text);
     }
 
     private bool Save(RuntimeFolder folder, RuntimeState state)

@@ -27,7 +27,7 @@ public sealed class RuntimeComponentTests : BunitContext
         waiting.FindAll(".phase.done").Count.ShouldBe(1);
         waiting.FindAll(".phase")[1].TextContent.ShouldContain("memory on studio");
 
-        var ready = Render<PhaseTimeline>(p => p.Add(t => t.Runtime, Runtime(RuntimePhase.Ready) with { GrantedAt = At.AddSeconds(1), ObservedAt = At.AddSeconds(1.4), ReadyAt = At.AddSeconds(3) }));
+        var ready = Render<PhaseTimeline>(p => p.Add(t => t.Runtime, Runtime(RuntimePhase.Ready) with { GrantedAt = At.AddSeconds(1), ObservedAt = At.AddMilliseconds(1400), ReadyAt = At.AddSeconds(3) }));
         ready.FindAll(".phase.done").Count.ShouldBe(4);
         ready.FindAll(".phase")[2].TextContent.ShouldContain("after 400 ms");
 

@@ -105,7 +105,7 @@ public abstract class RuntimeTests(HostFixture fixture) : BusTests(fixture)
     /// <summary>A definition of its own, whose runtimes only go to hosts with that label.</summary>
     protected async Task<string> DefinitionAsync(object? more = null, string? label = null)
     {
-        var name = Fresh("agent");
+        var name = Fresh("made");
         var fields = JsonSerializer.SerializeToNode(more ?? new { })!.AsObject();
         fields["name"] = name;
         fields["adapter"] ??= "process";

@@ -49,6 +49,7 @@ public sealed class DevxioTests(HostFixture fixture) : BusTests(fixture)
             await SaysAsync(runner, "Joined");
             var runtime = await AskAsync(name, "n=0; while :; do echo line $n; n=$((n+1)); sleep 0.02; done");
             var pid = await UntilReadyAsync(runtime);
+            await LinesAsync(runtime, atLeast: 20);
             runner.Process.Kill();
             await runner.Process.WaitForExitAsync(Stop);
             ProcessTable.Find(pid).ShouldNotBeNull();
@@ -121,7 +122,8 @@ public sealed class DevxioTests(HostFixture fixture) : BusTests(fixture)
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (true)
         {
-            lock (runner.Said)
+            var said = runner.Said;
+            lock (said)
             {
                 if (runner.Said.ToString().Contains(text, StringComparison.Ordinal))
                 {

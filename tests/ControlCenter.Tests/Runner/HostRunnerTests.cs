@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using ControlCenter.Runtime.Runner;
 using ControlCenter.Runtime.Runner.Processes;
-using ControlCenter.TestSupport;
 
 namespace ControlCenter.Tests.Runner;
 

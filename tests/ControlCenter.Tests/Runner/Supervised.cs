@@ -15,16 +15,18 @@ internal sealed class Supervised : IAsyncDisposable
     private readonly string _home;
     private readonly CancellationTokenSource _patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
     private readonly RunnerParts _parts;
+    private readonly TimeProvider _time;
     private RunnerFolder _folder;
 
-    public Supervised(RunnerOptions? options = null, IExecutionAdapter? adapter = null, string? home = null)
+    public Supervised(RunnerOptions? options = null, IExecutionAdapter? adapter = null, string? home = null, TimeProvider? time = null)
     {
         _home = home is null ? Directory.CreateTempSubdirectory("cc-runner-").FullName : Directory.CreateDirectory(home).FullName;
-        _patience.CancelAfter(TimeSpan.FromMinutes(1));
+        _patience.CancelAfter(TimeSpan.FromMinutes(3));
         Options = (options ?? Quick) with { Folder = Path.Combine(_home, "runner") };
         _parts = adapter is null ? RunnerParts.Standard : RunnerParts.Standard with { Adapters = new AdapterRegistry([adapter]) };
+        _time = time ?? TimeProvider.System;
         _folder = RunnerFolder.Take(Options.Folder);
-        Supervisor = Supervisor.Open(_folder, Options, _parts, NullLogger.Instance, TimeProvider.System);
+        Supervisor = Supervisor.Open(_folder, Options, _parts, NullLogger.Instance, _time);
     }
 
     public static RunnerOptions Quick { get; } = new("", ["false"]) { StopGrace = TimeSpan.FromMilliseconds(300), LookEvery = TimeSpan.FromMilliseconds(50) };
@@ -44,13 +46,17 @@ internal sealed class Supervised : IAsyncDisposable
     public static AgentDefinition Script(string script) => Command("sh", "-c", script);
 
     /// <summary>What a bus would say to start it.</summary>
-    public static StartPackage Package(AgentDefinition definition, string? message = null, string? resume = null) => new(
+    public static StartPackage Package(AgentDefinition definition, string? message = null, string? resume = null, StartTask? task = null) => new(
         Uuid7.New(TimeProvider.System), 1, Uuid7.New(TimeProvider.System), definition.Name, "cck_key-of-a-test", definition,
-        Uuid7.New(TimeProvider.System), resume, null, message, 0);
+        Uuid7.New(TimeProvider.System), resume, task, message, 0);
 
-    public async Task<AgentRun> StartAsync(AgentDefinition definition, string? message = null, string? resume = null)
+    /// <summary>A task that a runtime is started for.</summary>
+    public static StartTask OneTask() => new(
+        Uuid7.New(TimeProvider.System), Uuid7.New(TimeProvider.System), "T-1", "A task", null, 1, 3, Uuid7.New(TimeProvider.System), 1, DateTimeOffset.UnixEpoch, null);
+
+    public async Task<AgentRun> StartAsync(AgentDefinition definition, string? message = null, string? resume = null, StartTask? task = null)
     {
-        var package = Package(definition, message, resume);
+        var package = Package(definition, message, resume, task);
         await Supervisor.StartAsync(package, new Uri("http://127.0.0.1:1"), Stop);
         return Supervisor.Find(package.RuntimeId)!;
     }
@@ -67,7 +73,7 @@ internal sealed class Supervised : IAsyncDisposable
         }
 
         _folder = RunnerFolder.Take(Options.Folder);
-        Supervisor = Supervisor.Open(_folder, Options, _parts, NullLogger.Instance, TimeProvider.System);
+        Supervisor = Supervisor.Open(_folder, Options, _parts, NullLogger.Instance, _time);
     }
 
     /// <summary>Waits until something is so.</summary>

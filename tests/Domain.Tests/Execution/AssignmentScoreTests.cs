@@ -11,7 +11,7 @@ public sealed class AssignmentScoreTests
 
     [Fact]
     public void The_one_that_can_do_just_this_is_taken_before_one_that_can_do_everything() =>
-        Rank(Code, [Definition("all", ["code", "review", "test", "write"]), Definition("coder", ["code"])]).First().Definition.ShouldBe("coder");
+        Rank(Code, [Definition("all", ["code", "review", "test", "write"]), Definition("coder", ["code"])])[0].Definition.ShouldBe("coder");
 
     [Fact]
     public void Who_cannot_do_it_is_no_candidate()

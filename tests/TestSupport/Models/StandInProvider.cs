@@ -53,6 +53,17 @@ public sealed record StandInTurn(IReadOnlyList<string> Pieces, string? Tool = nu
     }
 }
 
+/// <summary>What a step of a script can read.</summary>
+/// <param name="Results">What came back from the tools so far, oldest first.</param>
+/// <param name="Request">The whole of the request, in which its prompt is.</param>
+public sealed record ScriptSight(IReadOnlyList<string> Results, string Request)
+{
+    /// <summary>The id or number that follows a name, in the newest result that has one, or else in the prompt.</summary>
+    public string Value(string name) => Results.Reverse().Append(Request)
+        .Select(text => System.Text.RegularExpressions.Regex.Match(text, $"{name}[\\W]{{1,6}}([0-9a-f]{{8}}-[0-9a-f-]{{27}}|[0-9]+)"))
+        .First(found => found.Success).Groups[1].Value;
+}
+
 /// <summary>A request that the stand-in got.</summary>
 public sealed record SeenRequest(string Path, string Query, IReadOnlyDictionary<string, string> Headers, byte[] Body)
 {
@@ -74,7 +85,7 @@ public sealed class StandInProvider : IAsyncDisposable
     private readonly ConcurrentDictionary<string, int> _counts = new();
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _cancelled = new();
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _pieces = new();
-    private readonly ConcurrentDictionary<string, IReadOnlyList<Func<IReadOnlyList<string>, StandInTurn>>> _scripts = new();
+    private readonly ConcurrentDictionary<string, IReadOnlyList<Func<ScriptSight, StandInTurn>>> _scripts = new();
 
     private StandInProvider(WebApplication app) => _app = app;
 
@@ -101,9 +112,9 @@ public sealed class StandInProvider : IAsyncDisposable
 
     /// <summary>
     /// Has a model (of <see cref="Behaviour.Script"/>) do one thing after the other: a step is taken for each result of a tool that came back, and is told
-    /// the results so far. When there are no more steps it answers as every model here does.
+    /// what it could read. When there are no more steps it answers as every model here does.
     /// </summary>
-    public void Script(string model, params Func<IReadOnlyList<string>, StandInTurn>[] steps) => _scripts[model] = steps;
+    public void Script(string model, params Func<ScriptSight, StandInTurn>[] steps) => _scripts[model] = steps;
 
     /// <summary>How often a model was asked for.</summary>
     public int TimesAsked(string model) => _counts.GetValueOrDefault(model);
@@ -259,7 +270,7 @@ public sealed class StandInProvider : IAsyncDisposable
         {
             Behaviour.CallTool when results.Count == 0 && tools.Count > 0 => new StandInTurn(["{", "}"], tools[0].Name),
             Behaviour.Script when tools.Count > 0 && _scripts.GetValueOrDefault(model) is { } script && results.Count < script.Count =>
-                Offered(tools, script[results.Count](results)) with { CallId = $"{results.Count + 1}" },
+                Offered(tools, script[results.Count](new ScriptSight(results, request.ToJsonString()))) with { CallId = $"{results.Count + 1}" },
             _ => new StandInTurn(Words),
         };
     }

@@ -9,7 +9,7 @@ public sealed class AdapterRegistry
     public AdapterRegistry(IEnumerable<IExecutionAdapter> adapters) => _adapters = adapters.ToDictionary(a => a.Name);
 
     /// <summary>All that there are.</summary>
-    public static AdapterRegistry Standard { get; } = new([new ProcessAdapter(), new ClaudeCodeAdapter(), new CodexAdapter()]);
+    public static AdapterRegistry Standard { get; } = new([new ProcessAdapter(), new ClaudeCodeAdapter(), new CodexAdapter(), new HttpAdapter(), new ModelAdapter()]);
 
     /// <summary>Their names.</summary>
     public IReadOnlyCollection<string> Names => _adapters.Keys;

@@ -42,7 +42,7 @@ public sealed class CodexAdapter : IExecutionAdapter
             new Dictionary<string, string>
             {
                 [Path.Combine(home, "config.toml")] = Configuration(start, surroundings.Bus),
-                [prompt] = string.Join("\n\n", new[] { start.Definition.Instructions, TaskPrompt.Of(start, surroundings) }.Where(t => !string.IsNullOrWhiteSpace(t))),
+                [prompt] = string.Join("\n\n", new[] { start.Definition.Instructions, TaskPrompt.Of(start, surroundings) }.Where(t => !string.IsNullOrWhiteSpace(t))) + "\n",
             },
             [], ReadyWhenObserved: false, EndsWithTask: false, NoInput: true);
     }

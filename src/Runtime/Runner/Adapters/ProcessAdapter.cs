@@ -19,13 +19,8 @@ public sealed class ProcessAdapter : IExecutionAdapter
         : throw new LaunchException($"The definition {start.Definition.Name} names no command.");
 
     /// <inheritdoc />
-    public IOutputInterpreter Interpret() => new Nothing();
+    public IOutputInterpreter Interpret() => NoInterpreter.Instance;
 
     /// <inheritdoc />
     public string Encode(string message) => message.ReplaceLineEndings(" ");
-
-    private sealed class Nothing : IOutputInterpreter
-    {
-        public IEnumerable<AdapterSignal> Read(OutputSource source, string line) => [];
-    }
 }

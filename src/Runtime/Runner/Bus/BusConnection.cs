@@ -20,7 +20,9 @@ public sealed class BusProblemException(HttpStatusCode status, string message) :
 /// <summary>Who a host is, as its bus knows it.</summary>
 /// <param name="HostId">Its id.</param>
 /// <param name="Name">Its name.</param>
-public sealed record KnownHost(Guid HostId, string Name);
+/// <param name="Primary">The bus's host that decides who does what; null where there is none just now.</param>
+/// <param name="PrimarySurface">As which surface that was started.</param>
+public sealed record KnownHost(Guid HostId, string Name, string? Primary = null, string? PrimarySurface = null);
 
 /// <summary>What a runner says to its bus, over HTTP.</summary>
 public sealed class BusConnection : IDisposable

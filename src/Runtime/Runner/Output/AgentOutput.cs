@@ -1,5 +1,6 @@
 using System.Text;
 using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Runner.Adapters;
 
 namespace ControlCenter.Runtime.Runner.Output;
 
@@ -22,6 +23,26 @@ internal sealed class AgentOutput(
     private readonly List<OutputLine> _lines = [];
     private long _gap;
     private string? _gapReason;
+
+    /// <summary>
+    /// Goes the way of a line once, so that nothing on it has to be compiled when the first agent speaks: what was read from a pipe and
+    /// not yet written is all that a runner loses when it is killed, and that is to take microseconds.
+    /// </summary>
+    /// <param name="folder">A folder for it, which is removed again.</param>
+    /// <param name="redactor">Makes what takes secrets out.</param>
+    /// <param name="time">The clock.</param>
+    public static void Rehearse(string folder, Func<IReadOnlyList<string>, Func<string, string>> redactor, TimeProvider time)
+    {
+        using (var spool = OutputSpool.Open(folder))
+        {
+            var progress = new AgentProgress(NoInterpreter.Instance, new ProgressReading(), time);
+            var output = new AgentOutput(spool, progress, redactor(["a secret"]), new OutputLimits(), () => { }, time);
+            output.Take(OutputSource.Out, "rehearsal\n"u8);
+            output.Finish();
+        }
+
+        Directory.Delete(folder, recursive: true);
+    }
 
     /// <summary>Lines that were not kept.</summary>
     public long Dropped { get; private set; }
@@ -128,7 +149,7 @@ internal sealed class AgentOutput(
         {
             spool.Append(_lines);
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             // The agent goes on; what its disk has no room for is counted, and said when there is room again.
             var lost = _lines.Count(l => l.Source != OutputSource.Note);

@@ -98,7 +98,7 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
         {
             var before = _reading;
             var said = false;
-            foreach (var signal in interpreter.Read(source, line))
+            foreach (var signal in Understand(source, line))
             {
                 said = true;
                 Take(signal);
@@ -111,6 +111,21 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
             }
 
             return _reading.Ready != before.Ready || _reading.NativeSessionId != before.NativeSessionId || _reading.Turns != before.Turns;
+        }
+    }
+
+    // What an agent prints is anybody's: a line that no adapter has foreseen says nothing, and ends nobody.
+    private IReadOnlyList<AdapterSignal> Understand(OutputSource source, string line)
+    {
+        try
+        {
+            return [.. interpreter.Read(source, line)];
+        }
+#pragma warning disable CA1031 // One line of one agent is not to end the runner of all of them.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+            return [];
         }
     }
 

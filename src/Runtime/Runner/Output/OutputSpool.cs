@@ -34,7 +34,16 @@ internal sealed class OutputSpool : IDisposable
     public long FirstLine { get; private set; }
 
     /// <summary>How much is on disk.</summary>
-    public long Bytes => _segments.Sum(s => s.Bytes);
+    public long Bytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _segments.Sum(s => s.Bytes);
+            }
+        }
+    }
 
     /// <summary>Whether there is anything to hand over.</summary>
     public bool HasLines

@@ -1,0 +1,90 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text.Json;
+using ControlCenter.Domain.Execution;
+using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Runner.Adapters;
+using ControlCenter.Runtime.Runner.Processes;
+
+namespace ControlCenter.Runtime.Runner;
+
+/// <summary>Starts one agent: its folder, its workspace, its files, its process.</summary>
+internal sealed class AgentLauncher(RunnerFolder runner, RunnerOptions options, RunnerParts parts)
+{
+    /// <summary>Starts it.</summary>
+    /// <param name="folder">The runtime's folder.</param>
+    /// <param name="state">What is known of it so far.</param>
+    /// <param name="start">What to start.</param>
+    /// <param name="bus">The bus's address as reached from here.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="LaunchException">It cannot be started on this host, and nothing of it is left.</exception>
+    public async Task<LaunchedAgent> LaunchAsync(RuntimeFolder folder, RuntimeState state, StartPackage start, Uri bus, CancellationToken cancellationToken)
+    {
+        Workspace? workspace = null;
+        try
+        {
+            folder.Make();
+            folder.Save(state);
+            var adapter = parts.Adapters[state.Adapter];
+            workspace = await parts.Workspaces.PrepareAsync(start, folder.Path, cancellationToken);
+            state = state with { Workspace = workspace };
+            folder.Save(state);
+            var surroundings = new LaunchSurroundings(workspace.Path, workspace.Private, bus, options.Program);
+            var plan = adapter.Plan(start, surroundings);
+            var (environment, secrets) = AgentEnvironment.Of(start, plan, surroundings, Environment.GetEnvironmentVariable);
+            WriteFiles(start, plan, surroundings);
+            var command = ProgramPath.Resolve(plan.Command, workspace.Path, environment["PATH"]);
+            state = state with { Secrets = secrets, ReadyWhenObserved = plan.ReadyWhenObserved, EndsWithTask = plan.EndsWithTask, HasInput = !plan.NoInput };
+
+            // Written first: a runner that dies in the next line leaves a process that is found by its environment.
+            folder.Save(state);
+            var (child, identity) = Shim.Start(runner.ShimScript, folder.Path, runner.Bell, command, workspace.Path, environment, state.HasInput);
+            return new LaunchedAgent(
+                state with { Process = identity, Phase = plan.ReadyWhenObserved ? RuntimePhase.Ready : RuntimePhase.Observed }, child, plan.FirstInput);
+        }
+        catch (Exception fault) when (fault is LaunchException or IOException or UnauthorizedAccessException or Win32Exception)
+        {
+            if (workspace is not null)
+            {
+                await parts.Workspaces.ClearAsync(workspace, CancellationToken.None);
+            }
+
+            throw fault as LaunchException ?? new LaunchException(fault.Message);
+        }
+    }
+
+    private static void WriteFiles(StartPackage start, LaunchPlan plan, LaunchSurroundings surroundings)
+    {
+        Directory.CreateDirectory(Path.Combine(surroundings.Private, "tmp"));
+        if (start.Task is { } task)
+        {
+            WriteFile(AgentEnvironment.TaskFile(surroundings), JsonSerializer.Serialize(
+                new { task.TaskId, task.TicketKey, task.Title, task.Instructions, task.Attempt, task.MaxAttempts, task.Checkpoint }, RunnerJson.Options));
+            if (task.Checkpoint is { } checkpoint)
+            {
+                WriteFile(AgentEnvironment.CheckpointFile(surroundings), checkpoint.GetRawText());
+            }
+        }
+
+        foreach (var (path, text) in plan.Files)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            WriteFile(path, text);
+        }
+    }
+
+    private static void WriteFile(string path, string text)
+    {
+        using var writer = new StreamWriter(new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }));
+        writer.Write(text);
+    }
+}
+
+/// <summary>What was started.</summary>
+/// <param name="State">What is to be kept of it.</param>
+/// <param name="Child">Its shell.</param>
+/// <param name="FirstInput">What it is to be told first.</param>
+internal sealed record LaunchedAgent(RuntimeState State, Process Child, IReadOnlyList<string> FirstInput);

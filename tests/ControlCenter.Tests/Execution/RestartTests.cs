@@ -1,0 +1,77 @@
+using ControlCenter.Domain.Execution;
+using ControlCenter.Runtime.Execution;
+using ControlCenter.TestSupport;
+
+namespace ControlCenter.Tests.Execution;
+
+public sealed class RestartTests
+{
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_bus_that_starts_anew_between_grant_and_observation_goes_on_and_says_what_was_in_flight()
+    {
+        var first = await RunningHost.StartAsync(Stop);
+        FakeRunner runner;
+        RuntimeOrder order;
+        StartPackage package;
+        await using (first)
+        {
+            runner = await FakeRunner.JoinAsync(first, "restart", Stop);
+            await first.Client().SendAsync(
+                HttpMethod.Put, "agent-definitions/a", """{"name":"a","adapter":"process","command":["/bin/true"]}"""u8.ToArray(), null, Stop);
+            var requested = await first.Client().PostAsync("runtimes", new { definition = "a" }, Stop);
+            order = await runner.OrderAsync(Guid.Parse(requested["runtime_id"]), Stop);
+            package = await runner.StartAsync(order, Stop);
+        }
+
+        await using var second = await RunningHost.StartAsync(Stop, first.ConnectionString);
+        var founder = second.Client();
+        var again = new FakeRunner(second.Client(runner.Key), runner.HostId, runner.Key);
+        again.Say(order, RuntimePhase.Ready, s => s with { Pid = 12 });
+        (await again.ReportAsync(Stop)).Runtimes.Single().FencingToken.ShouldBe(order.FencingToken);
+        (await founder.GetAsync($"runtimes/{order.RuntimeId}", Stop)).Body!["runtime"]!["phase"]!.ToString().ShouldBe("ready");
+        (await second.Client(package.Key).GetAsync("tasks", Stop)).IsRefused.ShouldBeFalse();
+
+        await Work.LeaseTests.Eventually(async () =>
+            (await founder.GetAsync("boot-report", Stop)).Body!["report"]!["in_flight"]!.AsArray() is [{ } only]
+                && only["runtime_id"]!.ToString() == order.RuntimeId.ToString() && only["now"]!.ToString() == "ready");
+        using var plain = new HttpClient { BaseAddress = second.Address };
+        var metrics = await plain.GetStringAsync("/metrics", Stop);
+        metrics.ShouldContain("cc_spawn_queue_depth");
+        metrics.ShouldContain("cc_spawn_queue_age_seconds");
+        metrics.ShouldContain("cc_spawn_duration_seconds_count");
+        metrics.ShouldContain("cc_runtimes{phase=\"ready\"}");
+    }
+
+    [Fact]
+    public async Task While_execution_is_not_admitted_nothing_is_granted()
+    {
+        await using var host = await RunningHost.StartAsync(Stop);
+        var founder = host.Client();
+        await founder.SendAsync(HttpMethod.Put, "admission", """{"level":"maintenance","reason":"test"}"""u8.ToArray(), null, Stop);
+        var runner = await FakeRunner.JoinAsync(host, "closed", Stop);
+        await founder.SendAsync(HttpMethod.Put, "agent-definitions/a", """{"name":"a","adapter":"process","command":["/bin/true"]}"""u8.ToArray(), null, Stop);
+        var id = Guid.Parse((await founder.PostAsync("runtimes", new { definition = "a" }, Stop))["runtime_id"]);
+        await Work.LeaseTests.Eventually(async () =>
+            (await founder.GetAsync($"runtimes/{id}", Stop)).Body!["runtime"]!["waits_for"]!.ToString() == "the host admits no execution");
+        await founder.SendAsync(HttpMethod.Put, "admission", """{"level":"full","reason":"test"}"""u8.ToArray(), null, Stop);
+        await runner.OrderAsync(id, Stop);
+    }
+
+    [Fact]
+    public async Task A_long_queue_asks_for_more_room_once()
+    {
+        await using var host = await RunningHost.StartAsync(Stop);
+        var founder = host.Client();
+        await founder.SendAsync(
+            HttpMethod.Put, "agent-definitions/many", """{"name":"many","adapter":"process","command":["/bin/true"],"instances":6}"""u8.ToArray(), null, Stop);
+        for (var i = 0; i < 6; i++)
+        {
+            (await founder.PostAsync("runtimes", new { definition = "many" }, Stop)).IsRefused.ShouldBeFalse();
+        }
+
+        await Work.LeaseTests.Eventually(async () =>
+            await host.SqlAsync<long>("select count(*) from events where kind = 'runtime.scaling_trigger' and data ->> 'trigger' = 'queue'", Stop) == 1);
+    }
+}

@@ -1,0 +1,29 @@
+using ControlCenter.Domain.Execution;
+
+namespace ControlCenter.Domain.Tests.Execution;
+
+public sealed class SubAgentRulesTests
+{
+    private static readonly AgentDefinition Parent = new()
+    {
+        Name = "parent", Adapter = "process", Capabilities = ["a", "b"], Tools = ["read"], Limits = new AgentLimits(Tokens: 1_000, MemoryMb: 512, Depth: 2, FanOut: 3),
+    };
+
+    [Fact]
+    public void A_sub_agent_within_its_parent_is_let_be_and_its_limits_are_the_lesser_of_both()
+    {
+        var child = Parent with { Name = "child", Capabilities = ["a"], Limits = new AgentLimits(Iterations: 500, Tokens: null, WallSeconds: 60, Depth: 9, FanOut: 9) };
+        SubAgentRules.Widening(Parent, child).ShouldBeNull();
+        SubAgentRules.Narrow(Parent, child).Limits.ShouldBe(new AgentLimits(Iterations: 50, Tokens: 1_000, WallSeconds: 60, MemoryMb: 512, Depth: 1, FanOut: 3));
+    }
+
+    [Fact]
+    public void Whatever_is_more_than_the_parent_is_named()
+    {
+        SubAgentRules.Widening(Parent, Parent with { Name = "child", Capabilities = ["c"] })!.ShouldContain("can c");
+        SubAgentRules.Widening(Parent, Parent with { Name = "child", Tools = ["read", "write"] })!.ShouldContain("uses write");
+        SubAgentRules.Widening(Parent, Parent with { Name = "child", Tools = [] })!.ShouldContain("names no tools");
+        SubAgentRules.Widening(Parent with { Limits = new AgentLimits(Depth: 0) }, Parent)!.ShouldContain("depth is used up");
+        SubAgentRules.Widening(Parent with { Tools = [] }, Parent with { Tools = ["anything"] }).ShouldBeNull();
+    }
+}
