@@ -7,6 +7,15 @@ internal static class NodeProgram
 {
     private static readonly string[] ClientsOwn = ["ANTHROPIC", "OPENAI", "CLAUDE", "MCP"];
 
+    /// <summary>Where it is.</summary>
+    public static string PathOf(string folder, string command)
+    {
+        var packages = Path.Combine(Checkout.Root, "e2e", folder);
+        var path = Path.Combine(packages, "node_modules", ".bin", command);
+        File.Exists(path).ShouldBeTrue($"Its packages are not there: run npm ci in {packages}, as ./test does.");
+        return path;
+    }
+
     /// <summary>Runs it to its end; returns all that it said.</summary>
     /// <param name="folder">The folder under <c>e2e</c> that its packages are installed in.</param>
     /// <param name="command">Its name.</param>
@@ -17,10 +26,7 @@ internal static class NodeProgram
     public static async Task<string> RunAsync(
         string folder, string command, IEnumerable<string> arguments, string home, IReadOnlyDictionary<string, string> environment, CancellationToken stop)
     {
-        var packages = Path.Combine(Checkout.Root, "e2e", folder);
-        var path = Path.Combine(packages, "node_modules", ".bin", command);
-        File.Exists(path).ShouldBeTrue($"Its packages are not there: run npm ci in {packages}, as ./test does.");
-        var info = new ProcessStartInfo(path, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = home };
+        var info = new ProcessStartInfo(PathOf(folder, command), arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = home };
         foreach (var name in info.Environment.Keys.Where(n => ClientsOwn.Any(c => n.StartsWith(c, StringComparison.Ordinal))).ToList())
         {
             info.Environment.Remove(name);

@@ -135,12 +135,12 @@ public sealed class RandomKillsTests : IAsyncLifetime
         switch (random.Next(4))
         {
             case 0 when Agents() is { Count: > 0 } agents:
-                Signal(agents[random.Next(agents.Count)]);
+                AgentProcesses.Kill(agents[random.Next(agents.Count)]);
                 return "agent";
             case 1:
                 if (int.TryParse((await File.ReadAllTextAsync(Path.Combine(_home, "runner", "runner.pid"), Stop)).Split(' ', '\n')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var runner))
                 {
-                    Signal(runner);
+                    AgentProcesses.Kill(runner);
                 }
 
                 return "runner";
@@ -180,26 +180,5 @@ public sealed class RandomKillsTests : IAsyncLifetime
         return states;
     }
 
-    /// <summary>Every process of an agent of this host's, however it was cut loose.</summary>
-    private List<int> Agents() =>
-        [.. Directory.EnumerateDirectories("/proc").Select(p => int.TryParse(Path.GetFileName(p), out var pid) ? pid : 0).Where(pid => pid > 0 && IsAgent(pid))];
-
-    private bool IsAgent(int pid)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{pid}/environ") is var environment && environment.Contains("CC_RUNTIME_ID=", StringComparison.Ordinal)
-                && environment.Contains(_home, StringComparison.Ordinal);
-        }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-        {
-            return false;
-        }
-    }
-
-    private static void Signal(int pid)
-    {
-        using var kill = System.Diagnostics.Process.Start("/bin/kill", ["-KILL", pid.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
-    }
+    private List<int> Agents() => AgentProcesses.Of(_home);
 }

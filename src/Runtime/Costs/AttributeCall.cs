@@ -12,7 +12,8 @@ namespace ControlCenter.Runtime.Costs;
 
 /// <summary>
 /// Says for whom and for what calls cost: the caller's key gives the agent, its live lease gives the task, ticket and project (CO-02).
-/// Agents' calls are looked up many at once.
+/// An agent that the bus runs has its last words after its task is over: they belong to the task that it was started for. Agents' calls
+/// are looked up many at once.
 /// </summary>
 public sealed class AttributeCall(NpgsqlDataSource database, EventLogSignal signal, TimeProvider time, ILogger<AttributeCall> logger)
     : GroupCommit<AttributeCall.Question, AttributeCall.Found>("call-attributions", database, signal, time, logger)
@@ -20,13 +21,14 @@ public sealed class AttributeCall(NpgsqlDataSource database, EventLogSignal sign
     // A second lease is enough to know that the call cannot be laid to one task.
     private const string HeldByAgents =
         """
-        select q.place, a.host, a.surface, l.task_id, t.ticket_id, k.project
+        select q.place, a.host, a.surface, t.id, t.ticket_id, k.project
         from unnest($1, $2) with ordinality q (agent_id, task_id, place)
         join agents a on a.id = q.agent_id
         left join lateral (
             select task_id from leases where agent_id = a.id and ended_at is null and expires_at > clock_timestamp() and (q.task_id is null or task_id = q.task_id) limit 2
         ) l on true
-        left join tasks t on t.id = l.task_id
+        left join runtimes r on l.task_id is null and q.task_id is null and r.agent_id = a.id and r.phase <> 'ended'
+        left join tasks t on t.id = coalesce(l.task_id, r.task_id)
         left join tickets k on k.id = t.ticket_id
         """;
 

@@ -4,6 +4,7 @@ using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Costs;
+using ControlCenter.Tests.Execution;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ControlCenter.Tests.Costs;
@@ -86,6 +87,23 @@ public sealed class RecordingTests(HostFixture fixture) : BusTests(fixture)
         await ExpireAsync(held);
         (await Attribute.FindAsync(CallerOf(agent), null, null, Stop)).TaskId.ShouldBeNull();
         await Should.ThrowAsync<ForbiddenException>(() => Attribute.FindAsync(CallerOf(agent), null, Guid.Parse(task), Stop));
+    }
+
+    [Fact]
+    public async Task The_last_words_of_a_runtime_belong_to_the_task_that_it_was_started_for()
+    {
+        var agent = await AgentAsync("last-words");
+        var task = Guid.Parse(await TaskAsync(await TicketAsync(), capability: "last-words"));
+        var held = (await agent.ClaimAsync(Stop)).ShouldNotBeNull();
+        var runtime = await Host.RuntimeAsync(await Host.HostAsync(Stop), await Host.DefinitionAsync(Stop), agent, Stop, task: task);
+        await ExpireAsync(held);
+        var last = await Attribute.FindAsync(CallerOf(agent), null, null, Stop);
+        last.TaskId.ShouldBe(task);
+        last.TicketId.ShouldNotBeNull();
+        await Should.ThrowAsync<ForbiddenException>(() => Attribute.FindAsync(CallerOf(agent), null, task, Stop));
+
+        await Host.RunAsync("update runtimes set phase = 'ended', ended_at = clock_timestamp(), end_kind = 'exited' where id = @id", Stop, ("id", runtime.Id));
+        (await Attribute.FindAsync(CallerOf(agent), null, null, Stop)).TaskId.ShouldBeNull();
     }
 
     [Fact]
