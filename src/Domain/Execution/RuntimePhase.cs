@@ -85,7 +85,10 @@ public enum HostState
 /// <summary>How long each step may take.</summary>
 public static class RuntimeTimeouts
 {
-    /// <summary>From granted to observed: 20 s.</summary>
+    /// <summary>From requested to granted, where there is a task that somebody else could do: 2 min.</summary>
+    public static readonly TimeSpan Grant = TimeSpan.FromMinutes(2);
+
+    /// <summary>From granted, or from the last report that named it as granted, to observed: 20 s.</summary>
     public static readonly TimeSpan Observe = TimeSpan.FromSeconds(20);
 
     /// <summary>From observed to ready: 60 s.</summary>
