@@ -26,7 +26,7 @@ public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transa
             when h.state in ('lost', 'left') then 'lost'
             when r.lease_expires_at <= clock_timestamp() and (@all or r.host_id = any(@heard)) then 'silent'
             when r.phase = 'requested' and r.task_id is not null and r.requested_at <= clock_timestamp() - @grant then 'ungranted'
-            when r.phase = 'granted' and r.granted_at <= clock_timestamp() - @observe then 'unobserved'
+            when r.phase = 'granted' and (coalesce(r.seen_at, r.granted_at) <= clock_timestamp() - @observe or r.granted_at <= clock_timestamp() - @start) then 'unobserved'
             when r.phase = 'observed' and r.desired <> 'pause' and r.paused_at is null and r.observed_at <= clock_timestamp() - @ready then 'unready'
             end as why, coalesce(h.name, '') as host, r.waits_for
         from runtimes r left join hosts h on h.id = r.host_id
@@ -94,7 +94,7 @@ public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transa
         "ungranted" => new Ending(
             RuntimeEnd.Cancelled, $"Not granted within {RuntimeTimeouts.Grant.TotalSeconds:0} s, so its task is decided anew. It waited for: {waitsFor ?? "a slot"}."),
         "unobserved" => new Ending(
-            RuntimeEnd.TimedOut, $"Granted, and not observed within {RuntimeTimeouts.Observe.TotalSeconds:0} s: host '{host}' did not show a process."),
+            RuntimeEnd.TimedOut, $"Granted, and not observed: host '{host}' showed no process within {RuntimeTimeouts.Start.TotalMinutes:0} min, or did not say for {RuntimeTimeouts.Observe.TotalSeconds:0} s that it is starting one."),
         "unready" => new Ending(
             RuntimeEnd.TimedOut, $"Observed, and not ready within {RuntimeTimeouts.Ready.TotalSeconds:0} s: its process on '{host}' gave no sign of life."),
         "silent" => new Ending(RuntimeEnd.Lost, $"Host '{host}' has not named it for {RuntimeTimeouts.HostLost.TotalSeconds:0} s."),
@@ -107,6 +107,7 @@ public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transa
         command.Parameters.AddWithValue("heard", heard.Hosts);
         command.Parameters.AddWithValue("grant", RuntimeTimeouts.Grant);
         command.Parameters.AddWithValue("observe", RuntimeTimeouts.Observe);
+        command.Parameters.AddWithValue("start", RuntimeTimeouts.Start);
         command.Parameters.AddWithValue("ready", RuntimeTimeouts.Ready);
     }
 }
