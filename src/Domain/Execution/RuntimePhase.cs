@@ -85,8 +85,14 @@ public enum HostState
 /// <summary>How long each step may take.</summary>
 public static class RuntimeTimeouts
 {
-    /// <summary>From granted to observed: 20 s.</summary>
+    /// <summary>From requested to granted, where there is a task that somebody else could do: 2 min.</summary>
+    public static readonly TimeSpan Grant = TimeSpan.FromMinutes(2);
+
+    /// <summary>From granted, or from the last report that named it as granted, to observed: 20 s.</summary>
     public static readonly TimeSpan Observe = TimeSpan.FromSeconds(20);
+
+    /// <summary>From granted to observed however often it was named, with its checkout and the starts before it: 6 min.</summary>
+    public static readonly TimeSpan Start = TimeSpan.FromMinutes(6);
 
     /// <summary>From observed to ready: 60 s.</summary>
     public static readonly TimeSpan Ready = TimeSpan.FromSeconds(60);

@@ -3,6 +3,8 @@ namespace ControlCenter.Domain.Execution;
 /// <summary>What an agent may have started for itself: never more than it is and has (AR-08, WG-09).</summary>
 public static class SubAgentRules
 {
+    private const string Given = "value:";
+
     /// <summary>Why a sub-agent of this definition would be more than its parent; null if it would not.</summary>
     /// <param name="parent">The parent's definition, as narrowed by its own parents.</param>
     /// <param name="child">The sub-agent's.</param>
@@ -19,16 +21,7 @@ public static class SubAgentRules
             return $"'{child.Name}' can {string.Join(", ", capabilities)}, which '{parent.Name}' cannot.";
         }
 
-        // No tools named means all of the adapter's own, which is more than any list.
-        if (parent.Tools.Count == 0)
-        {
-            return null;
-        }
-
-        var tools = child.Tools.Except(parent.Tools, StringComparer.Ordinal).ToList();
-        return child.Tools.Count == 0 ? $"'{child.Name}' names no tools, and so has all of its adapter's; '{parent.Name}' has only {string.Join(", ", parent.Tools)}."
-            : tools.Count > 0 ? $"'{child.Name}' uses {string.Join(", ", tools)}, which '{parent.Name}' may not."
-            : null;
+        return Reaching(parent, child) ?? MoreTools(parent, child);
     }
 
     /// <summary>The sub-agent's definition within its parent's limits.</summary>
@@ -45,6 +38,34 @@ public static class SubAgentRules
             FanOut = Math.Min(child.Limits.FanOut, parent.Limits.FanOut),
         },
     };
+
+    // What a host reads, checks out, calls or starts for a child is the parent's own, or the parent could have it done for itself by way of the child.
+    private static string? Reaching(AgentDefinition parent, AgentDefinition child)
+    {
+        var known = parent.Environment.Values.ToHashSet(StringComparer.Ordinal);
+        return child.Environment.Where(e => !e.Value.StartsWith(Given, StringComparison.Ordinal) && !known.Contains(e.Value)).Select(e => e.Key).ToList() is { Count: > 0 } variables
+                ? Foreign($"environment ({string.Join(", ", variables)})")
+            : child.Workspace.Repository is { } repository && repository != parent.Workspace.Repository ? Foreign("workspace.repository")
+            : child.Url is { } url && url != parent.Url ? Foreign("url")
+            : child.Command.Count > 0 && !child.Command.SequenceEqual(parent.Command, StringComparer.Ordinal) ? Foreign("command")
+            : null;
+
+        string Foreign(string field) => $"'{child.Name}' has a {field} that '{parent.Name}' does not have.";
+    }
+
+    private static string? MoreTools(AgentDefinition parent, AgentDefinition child)
+    {
+        // No tools named means all of the adapter's own, which is more than any list.
+        if (parent.Tools.Count == 0)
+        {
+            return null;
+        }
+
+        var tools = child.Tools.Except(parent.Tools, StringComparer.Ordinal).ToList();
+        return child.Tools.Count == 0 ? $"'{child.Name}' names no tools, and so has all of its adapter's; '{parent.Name}' has only {string.Join(", ", parent.Tools)}."
+            : tools.Count > 0 ? $"'{child.Name}' uses {string.Join(", ", tools)}, which '{parent.Name}' may not."
+            : null;
+    }
 
     private static long? Least(long? one, long? other) => one is null ? other : other is null ? one : Math.Min(one.Value, other.Value);
 }

@@ -29,19 +29,26 @@ internal static class SlotQueue
     // The rest has its turn when these have theirs: nobody behind so many is started within a second.
     private const int MostLookedAt = 200;
 
+    /// <summary>In SQL, why the runtime r of the agent a is not to be started, whatever room there is; null if it may be.</summary>
+    internal const string HeldBy =
+        $"""
+        case
+            when {DefinedAgents.IsHeld} then 'its agent is paused or was stopped'
+            when exists (select 1 from budgets_exhausted x where x.scope = 'global'
+                or (x.scope = 'agent' and x.scope_id in (select r.agent_id::text union all select above::text from agent_ancestors(r.agent_id) above))) then 'its budget is used up'
+            when exists (select 1 from tasks, budgets_exhausted x where tasks.id = r.task_id and {WithheldWork.Withholds}) then 'the budget of its task is used up'
+        end
+        """;
+
+    // Those that are held come last, so that however many of them there are, nobody who could be started is behind them.
     private const string Waiting =
         $"""
         select r.id, r.agent_id, r.definition_id, r.adapter, coalesce(array(select jsonb_array_elements_text(r.definition -> 'host_labels')), array[]::text[]),
             r.session_id, case when s.native_session_id is not null then s.host_id end, r.task_id, r.ticket_id, r.waits_for,
-            case
-                when {DefinedAgents.IsHeld} then 'its agent is paused or was stopped'
-                when exists (select 1 from budgets_exhausted x where x.scope = 'global'
-                    or (x.scope = 'agent' and x.scope_id in (select r.agent_id::text union all select above::text from agent_ancestors(r.agent_id) above))) then 'its budget is used up'
-                when exists (select 1 from tasks, budgets_exhausted x where tasks.id = r.task_id and {WithheldWork.Withholds}) then 'the budget of its task is used up'
-            end
-        from runtimes r join sessions s on s.id = r.session_id join agents a on a.id = r.agent_id
+            held.reason
+        from runtimes r join sessions s on s.id = r.session_id join agents a on a.id = r.agent_id cross join lateral (select {HeldBy} as reason) held
         where r.phase = 'requested'
-        order by r.priority desc, r.requested_at, r.id limit @most
+        order by held.reason is not null, r.priority desc, r.requested_at, r.id limit @most
         for no key update of r
         """;
 

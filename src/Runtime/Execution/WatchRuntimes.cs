@@ -4,12 +4,13 @@ using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Hosts;
+using ControlCenter.Runtime.Queries;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Execution;
 
-/// <summary>Ends runtimes that did not come to their next phase in time, and those whose host is lost, by the database's clock.</summary>
+/// <summary>Ends runtimes that did not come to their next phase in time, those whose task could be somebody else's while they wait for a slot, and those whose host is lost, by the database's clock.</summary>
 public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transactions, HostsHeard heard, TimeProvider time, ILogger<WatchRuntimes> logger)
     : SupervisedService("runtime-watch", time, logger)
 {
@@ -24,11 +25,12 @@ public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transa
         select r.id, case
             when h.state in ('lost', 'left') then 'lost'
             when r.lease_expires_at <= clock_timestamp() and (@all or r.host_id = any(@heard)) then 'silent'
-            when r.phase = 'granted' and r.granted_at <= clock_timestamp() - @observe then 'unobserved'
+            when r.phase = 'requested' and r.task_id is not null and r.requested_at <= clock_timestamp() - @grant then 'ungranted'
+            when r.phase = 'granted' and (coalesce(r.seen_at, r.granted_at) <= clock_timestamp() - @observe or r.granted_at <= clock_timestamp() - @start) then 'unobserved'
             when r.phase = 'observed' and r.desired <> 'pause' and r.paused_at is null and r.observed_at <= clock_timestamp() - @ready then 'unready'
-            end as why, h.name
-        from runtimes r join hosts h on h.id = r.host_id
-        where r.phase in ('granted', 'observed', 'ready')
+            end as why, coalesce(h.name, '') as host, r.waits_for
+        from runtimes r left join hosts h on h.id = r.host_id
+        where r.phase in ('requested', 'granted', 'observed', 'ready')
         """;
 
     /// <inheritdoc />
@@ -70,23 +72,29 @@ public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transa
         }
 
         // Held now: a report may have come in between, and then it is not overdue any more.
-        await using (var command = unit.Command($"select why from ({Overdue} and r.id = @id) o", ("id", runtime)))
+        string? waitsFor;
+        await using (var command = unit.Command($"select why, waits_for from ({Overdue} and r.id = @id) o", ("id", runtime)))
         {
             AddTo(command);
-            if (await command.ExecuteScalarAsync(cancellationToken) is not string still || still != why)
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            if (!await reader.ReadAsync(cancellationToken) || reader.TextOrNull(0) != why)
             {
                 return 0;
             }
+
+            waitsFor = reader.TextOrNull(1);
         }
 
-        await EndRuntime.WithinAsync(unit, held, EndingOf(why, host), cancellationToken);
+        await EndRuntime.WithinAsync(unit, held, EndingOf(why, host, waitsFor), cancellationToken);
         return 1;
     }
 
-    private static Ending EndingOf(string why, string host) => why switch
+    private static Ending EndingOf(string why, string host, string? waitsFor) => why switch
     {
+        "ungranted" => new Ending(
+            RuntimeEnd.Cancelled, $"Not granted within {RuntimeTimeouts.Grant.TotalSeconds:0} s, so its task is decided anew. It waited for: {waitsFor ?? "a slot"}."),
         "unobserved" => new Ending(
-            RuntimeEnd.TimedOut, $"Granted, and not observed within {RuntimeTimeouts.Observe.TotalSeconds:0} s: host '{host}' did not show a process."),
+            RuntimeEnd.TimedOut, $"Granted, and not observed: host '{host}' showed no process within {RuntimeTimeouts.Start.TotalMinutes:0} min, or did not say for {RuntimeTimeouts.Observe.TotalSeconds:0} s that it is starting one."),
         "unready" => new Ending(
             RuntimeEnd.TimedOut, $"Observed, and not ready within {RuntimeTimeouts.Ready.TotalSeconds:0} s: its process on '{host}' gave no sign of life."),
         "silent" => new Ending(RuntimeEnd.Lost, $"Host '{host}' has not named it for {RuntimeTimeouts.HostLost.TotalSeconds:0} s."),
@@ -97,7 +105,9 @@ public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transa
     {
         command.Parameters.AddWithValue("all", heard.GraceIsOver);
         command.Parameters.AddWithValue("heard", heard.Hosts);
+        command.Parameters.AddWithValue("grant", RuntimeTimeouts.Grant);
         command.Parameters.AddWithValue("observe", RuntimeTimeouts.Observe);
+        command.Parameters.AddWithValue("start", RuntimeTimeouts.Start);
         command.Parameters.AddWithValue("ready", RuntimeTimeouts.Ready);
     }
 }

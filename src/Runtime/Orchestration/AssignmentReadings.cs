@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Queries;
 using Npgsql;
@@ -22,7 +23,7 @@ internal sealed record HostReading(Guid Id, string Name, string[] Labels, int Me
 
 /// <summary>Everything that one look at the ready tasks needs, read in one round trip.</summary>
 internal sealed record AssignmentSituation(
-    List<ReadyTask> Tasks, List<IdleAgent> Idle, List<DefinitionReading> Definitions, List<HostReading> Hosts, Dictionary<string, int> UnderWay, int WaitingForSlot,
+    List<ReadyTask> Tasks, List<IdleAgent> Idle, List<DefinitionReading> Definitions, List<HostReading> Hosts, Dictionary<string, int> UnderWay, Dictionary<Guid, int> WaitingForSlot,
     int WaitingEscalations, bool GlobalBudgetUsedUp, Dictionary<(Guid Task, Guid Definition), int> Failures, Dictionary<(Guid Task, Guid Definition), string> Sessions);
 
 /// <summary>Reads what the orchestrator decides by.</summary>
@@ -47,7 +48,7 @@ internal static class AssignmentReadings
         """;
 
     private const string Others =
-        """
+        $"""
         select a.id, a.name, a.capabilities from agents a
         where a.liveness = 'live' and a.activity = 'idle' and not a.paused
             and not exists (select 1 from leases l where l.agent_id = a.id and l.ended_at is null)
@@ -70,7 +71,10 @@ internal static class AssignmentReadings
         where t.state in ('leased', 'running', 'waiting_human') or (t.state = 'ready' and exists (select 1 from runtimes r where r.task_id = t.id and r.phase <> 'ended'))
         group by 1;
 
-        select (select count(*)::int from runtimes where phase = 'requested'), (select count(*)::int from escalations where state = 'waiting'),
+        select r.definition_id, count(*)::int from runtimes r join agents a on a.id = r.agent_id
+        where r.phase = 'requested' and {SlotQueue.HeldBy} is null group by 1;
+
+        select (select count(*)::int from escalations where state = 'waiting'),
             exists (select 1 from budgets_exhausted where scope = 'global');
         """;
 
@@ -100,7 +104,8 @@ internal static class AssignmentReadings
         var hosts = await RowsAsync(reader, r => new HostReading(
             r.GetGuid(0), r.GetString(1), r.GetFieldValue<string[]>(2), r.GetInt32(3), r.GetInt32(4), r.GetInt32(5)), cancellationToken);
         var underWay = (await RowsAsync(reader, r => (r.GetString(0), r.GetInt32(1)), cancellationToken)).ToDictionary();
-        var (forSlot, forFounder, usedUp) = (await RowsAsync(reader, r => (r.GetInt32(0), r.GetInt32(1), r.GetBoolean(2)), cancellationToken))[0];
+        var forSlot = (await RowsAsync(reader, r => (r.GetGuid(0), r.GetInt32(1)), cancellationToken)).ToDictionary();
+        var (forFounder, usedUp) = (await RowsAsync(reader, r => (r.GetInt32(0), r.GetBoolean(1)), cancellationToken))[0];
         await reader.DisposeAsync();
 
         var ids = tasks.ConvertAll(t => t.Id).ToArray();

@@ -22,7 +22,7 @@ internal sealed record AssignmentDecision(
 /// <summary>One look at everything that is ready: each task in its turn, with what those before it have taken counted in.</summary>
 internal sealed class AssignmentRound(AssignmentSituation situation, AssignmentPolicy policy, Func<string?, (string? Problem, decimal? Price)> reach)
 {
-    // A few wait for a slot so that a host that has one is never without; more would only hold agents.
+    // A few of each definition wait for a slot so that a host that has one is never without; more would only hold agents.
     private const int FewestWaitingForSlot = 4;
 
     private readonly List<IdleAgent> _idle = [.. situation.Idle];
@@ -30,7 +30,7 @@ internal sealed class AssignmentRound(AssignmentSituation situation, AssignmentP
     private readonly Dictionary<Guid, int> _running = situation.Definitions.ToDictionary(d => d.Id, d => d.Running);
     private readonly Dictionary<string, HostReading> _hosts = situation.Hosts.ToDictionary(h => h.Name, StringComparer.Ordinal);
     private readonly Dictionary<Guid, (string? Problem, decimal? Price)> _models = situation.Definitions.ToDictionary(d => d.Id, d => reach(d.Body.ModelRoute));
-    private int _waitingForSlot = situation.WaitingForSlot;
+    private readonly Dictionary<Guid, int> _waitingForSlot = situation.Definitions.ToDictionary(d => d.Id, d => situation.WaitingForSlot.GetValueOrDefault(d.Id));
 
     /// <summary>Decides about a task; what it takes is taken.</summary>
     public AssignmentDecision Decide(ReadyTask task)
@@ -50,7 +50,7 @@ internal sealed class AssignmentRound(AssignmentSituation situation, AssignmentP
     {
         _running[decision.Definition!.Id]--;
         _underWay[decision.Task.Project ?? ""]--;
-        _waitingForSlot--;
+        _waitingForSlot[decision.Definition.Id]--;
     }
 
     // Agents claim by themselves: which of two idle ones is faster is no reason to tell it anew.
@@ -78,17 +78,17 @@ internal sealed class AssignmentRound(AssignmentSituation situation, AssignmentP
             return new AssignmentDecision(task, AssignmentDecision.Waits, WhyNobody(wanted, candidates), candidates);
         }
 
-        if (_waitingForSlot >= Math.Max(FewestWaitingForSlot, 2 * _hosts.Count))
+        var definition = situation.Definitions.Find(d => d.Body.Name == best.Definition)!;
+        if (_waitingForSlot[definition.Id] >= Math.Max(FewestWaitingForSlot, 2 * _hosts.Count))
         {
-            return new AssignmentDecision(task, AssignmentDecision.Waits, "others wait for a slot already: it is asked for once they have one", candidates);
+            return new AssignmentDecision(task, AssignmentDecision.Waits, "others of its definition wait for a slot already: it is asked for once they have one", candidates);
         }
 
-        var definition = situation.Definitions.Find(d => d.Body.Name == best.Definition)!;
         var host = _hosts[best.Host!];
         _hosts[host.Name] = host with { Runtimes = host.Runtimes + 1, UsedMb = host.UsedMb + (definition.MemoryMb ?? AssignmentScore.UnknownMemoryMb) };
         _running[definition.Id]++;
         _underWay[task.Project ?? ""] = _underWay.GetValueOrDefault(task.Project ?? "") + 1;
-        _waitingForSlot++;
+        _waitingForSlot[definition.Id]++;
         var others = candidates.Count(c => c.Score is not null) - 1;
         return new AssignmentDecision(
             task, AssignmentDecision.Spawned, $"{best.Definition} on {best.Host} scored {best.Score:0.#}{(others > 0 ? $", the most of {others + 1}" : "")}: {string.Join("; ", best.Reasons)}",

@@ -44,10 +44,10 @@ public sealed class ClaimNamedTask(TimeProvider time)
                 where t.id = @task
                 returning t.*)
             insert into leases (id, task_id, agent_id, attempt, fencing_token, granted_at, expires_at)
-            select g.lease_id, g.id, g.agent_id, g.attempt, g.fencing_token, g.updated_at, g.updated_at + make_interval(secs => g.lease_seconds) from granted g;
+            select g.lease_id, g.id, g.agent_id, g.attempt, g.fencing_token, g.updated_at, g.updated_at + make_interval(secs => greatest(g.lease_seconds, @least)) from granted g;
             update tickets set state = 'in_progress', updated_at = clock_timestamp() where id = @ticket and state = 'open'
             """,
-            cancellationToken, ("task", task), ("lease", lease), ("agent", agent), ("ticket", ticket),
+            cancellationToken, ("task", task), ("lease", lease), ("agent", agent), ("ticket", ticket), ("least", LeaseRenewals.LeastUnderHost),
             ("state", TaskTransitions.Next(state, TaskTrigger.Claimed).Wire()));
         var work = await ReadAsync(unit, task, cancellationToken);
         unit.Record(

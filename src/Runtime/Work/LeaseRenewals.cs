@@ -19,6 +19,9 @@ public static class LeaseRenewals
     // from for this long is lost (bus-api.md: 180 s), and so is then its hold on the task.
     private const int WaitingSeconds = 180;
 
+    /// <summary>The shortest lease of an agent that a host reports for: three reports, as its slot's. Shorter ones would run out between two.</summary>
+    internal const int LeastUnderHost = 45;
+
     /// <summary>Renews the leases named, and keeps those whose tasks wait for a human.</summary>
     /// <returns>One line a lease named, in order; a lease that is another agent's, or over, is lost.</returns>
     public static async Task<List<LeaseStanding>> RenewAsync(
@@ -52,11 +55,11 @@ public static class LeaseRenewals
     public static Task RenewManyAsync(UnitOfWork unit, IReadOnlyList<(Guid Agent, LeaseClaim Lease)> named, CancellationToken cancellationToken) => unit.ExecuteAsync(
         """
         update leases l set expires_at = greatest(l.expires_at, clock_timestamp() + make_interval(
-            secs => case when t.state = 'waiting_human' then greatest(t.lease_seconds, @waiting) else t.lease_seconds end))
+            secs => case when t.state = 'waiting_human' then greatest(t.lease_seconds, @waiting) else greatest(t.lease_seconds, @least) end))
         from tasks t, unnest(@agents, @leases, @tokens) as n(agent_id, lease_id, token)
         where l.id = n.lease_id and l.fencing_token = n.token and l.agent_id = n.agent_id and t.id = l.task_id
           and l.ended_at is null and l.expires_at > clock_timestamp()
         """,
-        cancellationToken, ("waiting", WaitingSeconds), ("agents", named.Select(n => n.Agent).ToArray()),
+        cancellationToken, ("waiting", WaitingSeconds), ("least", LeastUnderHost), ("agents", named.Select(n => n.Agent).ToArray()),
         ("leases", named.Select(n => n.Lease.LeaseId).ToArray()), ("tokens", named.Select(n => n.Lease.FencingToken).ToArray()));
 }

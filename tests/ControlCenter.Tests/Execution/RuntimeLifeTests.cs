@@ -153,6 +153,21 @@ public sealed class RuntimeLifeTests(HostFixture fixture) : RuntimeTests(fixture
     }
 
     [Fact]
+    public async Task A_request_for_a_task_that_is_not_granted_in_time_is_called_off_with_what_it_waited_for_and_one_without_a_task_waits_on()
+    {
+        var definition = await DefinitionAsync(new { instances = 2 }, "nowhere");
+        var task = await TaskAsync(await TicketAsync(), capability: Fresh("nobody"));
+        var (id, other) = (await RequestAsync(definition, task), await RequestAsync(definition));
+        await ChangeAsync($"update runtimes set requested_at = requested_at - interval '121 s' where id in ('{id}', '{other}')");
+        await PhaseAsync(id, "ended");
+        var ended = await RuntimeAsync(id);
+        ended["end"]!.ToString().ShouldBe("cancelled");
+        ended["end_detail"]!.ToString().ShouldContain("It waited for: ");
+        (await RuntimeAsync(other))["phase"]!.ToString().ShouldBe("requested");
+        (await Founder.GetAsync($"tasks/{task}", Stop))["state"].ShouldBe("ready");
+    }
+
+    [Fact]
     public async Task Interventions_reach_the_process_and_what_its_host_saw_take_effect_is_told()
     {
         var runner = await RunnerAsync("steer");

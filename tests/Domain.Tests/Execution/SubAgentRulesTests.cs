@@ -26,4 +26,20 @@ public sealed class SubAgentRulesTests
         SubAgentRules.Widening(Parent with { Limits = new AgentLimits(Depth: 0) }, Parent)!.ShouldContain("depth is used up");
         SubAgentRules.Widening(Parent with { Tools = [] }, Parent with { Tools = ["anything"] }).ShouldBeNull();
     }
+
+    [Fact]
+    public void What_a_host_reads_checks_out_calls_or_starts_for_a_sub_agent_is_the_parents_own()
+    {
+        var parent = Parent with
+        {
+            Command = ["work"], Url = "https://one.example", Workspace = new WorkspaceDefinition("worktree", "/repositories/one"),
+            Environment = new Dictionary<string, string> { ["TOKEN"] = "env:TOKEN" },
+        };
+        SubAgentRules.Widening(parent, parent with { Name = "child" }).ShouldBeNull();
+        SubAgentRules.Widening(parent, Parent with { Name = "child", Environment = new Dictionary<string, string> { ["T"] = "env:TOKEN", ["MODE"] = "value:quick" } }).ShouldBeNull();
+        SubAgentRules.Widening(parent, Parent with { Environment = new Dictionary<string, string> { ["TOKEN"] = "file:/secrets/other" } })!.ShouldContain("environment (TOKEN)");
+        SubAgentRules.Widening(parent, Parent with { Workspace = new WorkspaceDefinition("worktree", "/repositories/other") })!.ShouldContain("workspace.repository");
+        SubAgentRules.Widening(parent, Parent with { Url = "https://other.example" })!.ShouldContain("url");
+        SubAgentRules.Widening(parent, Parent with { Command = ["work", "--more"] })!.ShouldContain("command");
+    }
 }

@@ -54,10 +54,14 @@ public sealed partial class AgentPage
 
     private static string? ConsequenceOf(InterventionKind kind) => kind switch
     {
-        InterventionKind.Stop => "It is told to end, and gets no new task until it has acknowledged. A task that it drops is given to another agent when its lease runs out.",
+        InterventionKind.Stop => "It is told to end, and is held: it is not started again until it is resumed. A task that it drops is given to another agent.",
         InterventionKind.Pause => "It is told to hold still, and gets no new task until it is resumed. What it holds stays its own for as long as it renews its lease.",
         _ => null,
     };
+
+    // Told to stop and not to resume since: the newest first, and messages and pauses change nothing of it.
+    private bool IsHeld => _agent is { Paused: true }
+        || _interventions.FirstOrDefault(i => i.Kind is InterventionKind.Stop or InterventionKind.Resume) is { Kind: InterventionKind.Stop };
 
     private void Begin(InterventionKind kind) => (_writing, _text, Problem) = (kind, null, null);
 

@@ -14,6 +14,7 @@ public sealed partial class RuntimePage
     private IReadOnlyList<InterventionView> _told = [];
     private InterventionKind? _writing;
     private string? _text;
+    private bool _holdsAgent;
 
     /// <summary>Which runtime.</summary>
     [Parameter]
@@ -45,12 +46,12 @@ public sealed partial class RuntimePage
 
     private static string? ConsequenceOf(InterventionKind kind) => kind switch
     {
-        InterventionKind.Stop => $"Its processes, and those of what it has started, are asked to end, and killed after {RuntimeTimeouts.StopGrace.TotalSeconds:0} s. A task that it drops is given to another.",
+        InterventionKind.Stop => $"Its processes, and those of what it has started, are asked to end, and killed after {RuntimeTimeouts.StopGrace.TotalSeconds:0} s. Its task is given out again, also to the same agent; to keep it from that, hold the agent, or cancel the task.",
         InterventionKind.Pause => "Its processes are held still where they are. It keeps its task, and goes on when it is resumed.",
         _ => null,
     };
 
-    private void Begin(InterventionKind kind) => (_writing, _text, Problem) = (kind, null, null);
+    private void Begin(InterventionKind kind) => (_writing, _text, _holdsAgent, Problem) = (kind, null, false, null);
 
     private Task ResumeAsync()
     {
@@ -61,7 +62,7 @@ public sealed partial class RuntimePage
     private async Task SendAsync(InterventionKind kind)
     {
         var text = string.IsNullOrWhiteSpace(_text) ? null : _text.Trim();
-        if (await DoAsync(caller => kind == InterventionKind.Stop
+        if (await DoAsync(caller => kind == InterventionKind.Stop && !_holdsAgent
             ? Stop.ExecuteAsync(Id, new StopRuntimeRequest(text), caller, null, Closed)
             : Intervene.ExecuteAsync(_runtime!.Runtime.AgentId, new InterventionRequest(kind, text), caller, null, Closed)))
         {
