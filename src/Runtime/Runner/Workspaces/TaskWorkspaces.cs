@@ -9,12 +9,13 @@ namespace ControlCenter.Runtime.Runner.Workspaces;
 /// work. What is cleared away is said, and work that is in a repository stays there.
 /// </summary>
 /// <param name="keepsSessions">Whether an adapter's program can go on with a session later: then what it keeps of it stays, for a while.</param>
-public sealed class TaskWorkspaces(Func<string, bool> keepsSessions) : IWorkspaces
+/// <param name="leastFreeBytes">How much of the disk must be free for a start. Unless said, what a checkout and what is built in it need.</param>
+public sealed class TaskWorkspaces(Func<string, bool> keepsSessions, long leastFreeBytes = TaskWorkspaces.UsualLeastFreeBytes) : IWorkspaces
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     // Less is not enough for a checkout and what is built in it, and a full disk takes the other agents along.
-    private const long LeastFreeBytes = 512L * 1024 * 1024;
+    private const long UsualLeastFreeBytes = 512L * 1024 * 1024;
 
     // Whoever goes on with a session does so within minutes; a founder who comes back to one, within days.
     private static readonly TimeSpan SessionsKept = TimeSpan.FromDays(7);
@@ -125,12 +126,12 @@ public sealed class TaskWorkspaces(Func<string, bool> keepsSessions) : IWorkspac
         }
     }
 
-    private static void RequireRoom(string root)
+    private void RequireRoom(string root)
     {
         var free = new DriveInfo(root).AvailableFreeSpace;
-        if (free < LeastFreeBytes)
+        if (free < leastFreeBytes)
         {
-            throw new LaunchException($"The disk of this host's workspaces has {free >> 20:N0} MB free; {LeastFreeBytes >> 20} MB are the least.");
+            throw new LaunchException($"The disk of this host's workspaces has {free >> 20:N0} MB free; {leastFreeBytes >> 20:N0} MB are the least.");
         }
     }
 
