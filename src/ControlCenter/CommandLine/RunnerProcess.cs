@@ -30,9 +30,10 @@ internal static class RunnerProcess
         using var onInterrupt = On(PosixSignal.SIGINT, stopping);
         using var onHangUp = On(PosixSignal.SIGHUP, handsOver ? handing : stopping);
         using var log = LoggerFactory.Create(logging => HostLogging.Configure(logging, HostSettings.ReadLogging(Environment.GetEnvironmentVariable)));
+        var logger = log.CreateLogger("ControlCenter.Runner");
         using var connection = new BusConnection(bus, readKey);
         using var runner = new HostRunner(
-            new RunnerOptions(folder, Program), RunnerParts.Standard, connection, facts, log.CreateLogger("ControlCenter.Runner"), TimeProvider.System);
+            new RunnerOptions(folder, Program), RunnerParts.StandardWith(logger), connection, facts, logger, TimeProvider.System);
         try
         {
             return await runner.RunAsync(new RunnerEnding(stopping.Token, handing.Token)) == RunnerOutcome.Refused ? ExitCode.NoPermission : ExitCode.Ok;
