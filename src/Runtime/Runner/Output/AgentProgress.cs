@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
 
@@ -31,10 +32,16 @@ internal sealed record ProgressReading
 }
 
 /// <summary>Follows an agent's progress by its output.</summary>
-internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressReading reading, TimeProvider time)
+internal sealed partial class AgentProgress(IOutputInterpreter interpreter, ProgressReading reading, TimeProvider time)
 {
     // One that says the same few things round and round makes no progress: what is among the last of them is nothing new.
     private const int Remembered = 32;
+
+    // Calls under way at a time; of one that never says that a call has ended, the oldest are forgotten.
+    private const int MostCalls = 256;
+
+    // What an agent's own program calls things; the bus takes no longer name, and would refuse the whole host's report.
+    private const int LongestName = 200;
 
     private readonly Lock _gate = new();
     private readonly Queue<string> _recent = new();
@@ -137,18 +144,19 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
             case AdapterSignal.Ready:
                 _reading = _reading with { Ready = true };
                 break;
-            case AdapterSignal.SessionKnown known:
+            case AdapterSignal.SessionKnown known when SessionId().IsMatch(known.NativeSessionId):
                 _reading = _reading with { NativeSessionId = known.NativeSessionId };
                 break;
             case AdapterSignal.ToolCalled called:
                 var call = $"{called.Tool}\n{called.Arguments}";
-                _reading = _reading with { LastTool = called.Tool, RepeatedCalls = call == _lastCall ? _reading.RepeatedCalls + 1 : 1 };
+                var tool = ShortText.Of(called.Tool, LongestName);
+                _reading = _reading with { LastTool = tool, RepeatedCalls = call == _lastCall ? _reading.RepeatedCalls + 1 : 1 };
                 _lastCall = call;
-                _calls[called.CallId ?? ""] = (called.Tool, time.GetTimestamp());
+                Begin(ShortText.Of(called.CallId ?? "", LongestName), tool);
                 Progressed(call);
                 break;
             case AdapterSignal.ToolEnded ended:
-                _calls.Remove(ended.CallId ?? "");
+                _calls.Remove(ShortText.Of(ended.CallId ?? "", LongestName));
                 break;
             case AdapterSignal.TurnEnded turn:
                 _calls.Clear();
@@ -161,6 +169,16 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
             default:
                 break;
         }
+    }
+
+    private void Begin(string id, string tool)
+    {
+        if (_calls.Count >= MostCalls && !_calls.ContainsKey(id))
+        {
+            _calls.Remove(_calls.MinBy(c => c.Value.Since).Key);
+        }
+
+        _calls[id] = (tool, time.GetTimestamp());
     }
 
     private void Progressed(string what)
@@ -179,4 +197,8 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
 
         _reading = _reading with { Signature = hash };
     }
+
+    // It is given back to its program as an argument, where one that begins with a dash would be an option.
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}\z")]
+    private static partial Regex SessionId();
 }
