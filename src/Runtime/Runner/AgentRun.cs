@@ -207,7 +207,7 @@ internal sealed class AgentRun
         {
             EndAs(RuntimeEnd.LimitExceeded, excess.Reason, excess.AtOnce);
         }
-        else if (_state.EndsWithTask && _taskEndedAt is { } ended && (!_progress.InTurn || _around.Time.GetElapsedTime(ended) > LastWords))
+        else if (_taskEndedAt is { } ended && ((_state.EndsWithTask && !_progress.InTurn) || _around.Time.GetElapsedTime(ended) > LastWords))
         {
             EndAs(RuntimeEnd.Stopped, "Its task is over.", atOnce: false);
         }
