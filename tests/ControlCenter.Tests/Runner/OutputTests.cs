@@ -171,6 +171,17 @@ public sealed class OutputTests : IDisposable
         progress.LongestCall!.Value.Tool.ShouldBe(progress.Reading.LastTool);
     }
 
+    [Theory]
+    [InlineData("Task", false)]
+    [InlineData("TaskOutput", false)]
+    [InlineData("Bash", true)]
+    public void A_call_that_waits_for_another_agent_s_work_is_no_long_one(string tool, bool isLong)
+    {
+        var progress = new AgentProgress(new Saying(new AdapterSignal.ToolCalled(tool, "{}", "1")), new ProgressReading(), TimeProvider.System);
+        progress.Read(OutputSource.Out, "a line");
+        progress.LongestCall.HasValue.ShouldBe(isLong);
+    }
+
     [Fact]
     public void A_machine_s_load_is_its_control_group_s_where_that_is_less()
     {

@@ -43,6 +43,9 @@ internal sealed partial class AgentProgress(IOutputInterpreter interpreter, Prog
     // What an agent's own program calls things; the bus takes no longer name, and would refuse the whole host's report.
     private const int LongestName = 200;
 
+    // Claude Code's own agents within its session: they work for as long as their work takes, and each call of theirs is told by itself.
+    private static readonly HashSet<string> Waiting = new(StringComparer.Ordinal) { "Task", "TaskOutput" };
+
     private readonly Lock _gate = new();
     private readonly Queue<string> _recent = new();
     private readonly Dictionary<string, (string Tool, long Since)> _calls = [];
@@ -62,14 +65,15 @@ internal sealed partial class AgentProgress(IOutputInterpreter interpreter, Prog
         }
     }
 
-    /// <summary>The tool call that has run longest; null where none runs.</summary>
+    /// <summary>The tool call that has run longest; null where none runs. Those that wait for another agent's work are passed over.</summary>
     public (string Tool, TimeSpan Elapsed)? LongestCall
     {
         get
         {
             lock (_gate)
             {
-                return _calls.Count == 0 ? null : _calls.Values.OrderBy(c => c.Since).Select(c => (c.Tool, time.GetElapsedTime(c.Since))).First();
+                return _calls.Values.Where(c => !Waiting.Contains(c.Tool)).OrderBy(c => c.Since)
+                    .Select(c => ((string, TimeSpan)?)(c.Tool, time.GetElapsedTime(c.Since))).FirstOrDefault();
             }
         }
     }
