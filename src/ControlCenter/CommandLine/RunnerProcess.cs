@@ -22,7 +22,7 @@ internal static partial class RunnerProcess
     /// <param name="readKey">Reads the key that is in force.</param>
     /// <param name="folder">The runner's folder.</param>
     /// <param name="facts">What the host says of itself.</param>
-    /// <param name="handsOver">Whether SIGHUP makes room for the next runner, which takes up what runs.</param>
+    /// <param name="handsOver">Whether SIGHUP makes room for the next runner, which takes up what runs. One that does not leaves its bus when it stops.</param>
     /// <param name="stop">Stops it as a signal would.</param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(Uri bus, Func<string?> readKey, string folder, HostFacts facts, bool handsOver, CancellationToken stop)
@@ -42,7 +42,7 @@ internal static partial class RunnerProcess
                 new RunnerOptions(folder, Program), RunnerParts.StandardWith(logger), connection, facts, logger, TimeProvider.System);
             try
             {
-                return await runner.RunAsync(new RunnerEnding(stopping.Token, handing.Token)) == RunnerOutcome.Refused ? ExitCode.NoPermission : ExitCode.Ok;
+                return await runner.RunAsync(new RunnerEnding(stopping.Token, handing.Token, Leaves: !handsOver)) == RunnerOutcome.Refused ? ExitCode.NoPermission : ExitCode.Ok;
             }
             catch (RunnerFolderTakenException fault)
             {
