@@ -42,7 +42,7 @@ internal static partial class RunnerProcess
                 new RunnerOptions(folder, Program), RunnerParts.StandardWith(logger), connection, facts, logger, TimeProvider.System);
             try
             {
-                return await runner.RunAsync(new RunnerEnding(stopping.Token, handing.Token, Leaves: !handsOver)) == RunnerOutcome.Refused ? ExitCode.NoPermission : ExitCode.Ok;
+                return await runner.RunAsync(new RunnerEnding(stopping.Token, handing.Token) { Leaves = !handsOver }) == RunnerOutcome.Refused ? ExitCode.NoPermission : ExitCode.Ok;
             }
             catch (RunnerFolderTakenException fault)
             {

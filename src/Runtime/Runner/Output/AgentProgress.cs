@@ -1,6 +1,6 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.RegularExpressions;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
 
@@ -32,7 +32,7 @@ internal sealed record ProgressReading
 }
 
 /// <summary>Follows an agent's progress by its output.</summary>
-internal sealed partial class AgentProgress(IOutputInterpreter interpreter, ProgressReading reading, TimeProvider time)
+internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressReading reading, TimeProvider time)
 {
     // One that says the same few things round and round makes no progress: what is among the last of them is nothing new.
     private const int Remembered = 32;
@@ -42,6 +42,8 @@ internal sealed partial class AgentProgress(IOutputInterpreter interpreter, Prog
 
     // What an agent's own program calls things; the bus takes no longer name, and would refuse the whole host's report.
     private const int LongestName = 200;
+
+    private static readonly SearchValues<char> SessionIdCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-");
 
     // Claude Code's own agents within its session: they work for as long as their work takes, and each call of theirs is told by itself.
     private static readonly HashSet<string> Waiting = new(StringComparer.Ordinal) { "Task", "TaskOutput" };
@@ -148,7 +150,7 @@ internal sealed partial class AgentProgress(IOutputInterpreter interpreter, Prog
             case AdapterSignal.Ready:
                 _reading = _reading with { Ready = true };
                 break;
-            case AdapterSignal.SessionKnown known when SessionId().IsMatch(known.NativeSessionId):
+            case AdapterSignal.SessionKnown known when IsSessionId(known.NativeSessionId):
                 _reading = _reading with { NativeSessionId = known.NativeSessionId };
                 break;
             case AdapterSignal.ToolCalled called:
@@ -203,6 +205,6 @@ internal sealed partial class AgentProgress(IOutputInterpreter interpreter, Prog
     }
 
     // It is given back to its program as an argument, where one that begins with a dash would be an option.
-    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}\z")]
-    private static partial Regex SessionId();
+    private static bool IsSessionId(string id) =>
+        id.Length is > 0 and <= LongestName && char.IsAsciiLetterOrDigit(id[0]) && !id.AsSpan().ContainsAnyExcept(SessionIdCharacters);
 }
