@@ -67,6 +67,8 @@ internal static class AgentEnvironment
         switch (kind)
         {
             case "value":
+                // Whoever writes a key into a definition does not mean it to be read in a transcript; short words are passed over there.
+                secrets.Add(rest);
                 return rest;
             case "env":
                 var value = read(rest) ?? throw new LaunchException($"{name} is to be taken from the variable {rest}, which is not set on this host.");

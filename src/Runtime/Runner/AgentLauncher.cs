@@ -46,7 +46,14 @@ internal sealed class AgentLauncher(RunnerFolder runner, RunnerOptions options, 
         {
             if (workspace is not null)
             {
-                await parts.Workspaces.ClearAsync(workspace, CancellationToken.None);
+                try
+                {
+                    await parts.Workspaces.ClearAsync(workspace, CancellationToken.None);
+                }
+                catch (Exception left) when (left is LaunchException or IOException or UnauthorizedAccessException)
+                {
+                    throw new LaunchException($"{fault.Message} Its workspace {workspace.Path} could not be cleared away: {left.Message}");
+                }
             }
 
             throw fault as LaunchException ?? new LaunchException(fault.Message);

@@ -20,6 +20,9 @@ internal sealed class AgentRun
     // How long an agent may go on with its turn after its task is over, before it is ended.
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(30);
 
+    // The last line of a program may be a page; the reason of an end is a sentence or two.
+    private const int LongestDetail = 2_000;
+
     private readonly Lock _gate = new();
     private readonly RunSurroundings _around;
     private readonly IExecutionAdapter? _adapter;
@@ -91,7 +94,8 @@ internal sealed class AgentRun
                 Id, FencingToken, _state.Phase, _state.Process?.Pid, _state.Process?.StartTicks, _state.Paused,
                 lives ? MegabytesOf(_tree.ResidentBytes) : null, _state.PeakMemoryMb > 0 ? _state.PeakMemoryMb : null, lives ? _tree.ProcessorPercent : null,
                 _output.Kept, _droppedBefore + _output.Dropped, reading.NativeSessionId, reading.Turns, reading.Signature, reading.RepeatedCalls,
-                reading.LastTool, _state.Effective, _state.End, _state.ExitCode, _state.Detail);
+                reading.LastTool, _state.Effective, _state.End, _state.ExitCode,
+                _state.Detail is { } detail ? ShortText.Of(detail, LongestDetail) : null);
         }
     }
 
@@ -203,7 +207,7 @@ internal sealed class AgentRun
         {
             EndAs(RuntimeEnd.LimitExceeded, excess.Reason, excess.AtOnce);
         }
-        else if (_state.EndsWithTask && _taskEndedAt is { } ended && (!_progress.InTurn || _around.Time.GetElapsedTime(ended) > LastWords))
+        else if (_taskEndedAt is { } ended && ((_state.EndsWithTask && !_progress.InTurn) || _around.Time.GetElapsedTime(ended) > LastWords))
         {
             EndAs(RuntimeEnd.Stopped, "Its task is over.", atOnce: false);
         }

@@ -57,7 +57,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
             {
                 await new RunnerFarewell(supervisor, bus, options.LookEvery, logger, time).EndAllAsync(
                     outcome, () => !_starting.IsEmpty, hostId => SendAsync(supervisor, hostId, 0, CancellationToken.None),
-                    _joined.Task.IsCompletedSuccessfully ? (await _joined.Task).HostId : null);
+                    _joined.Task.IsCompletedSuccessfully ? (await _joined.Task).HostId : null, ending.Leaves);
             }
 
             return outcome;

@@ -19,7 +19,11 @@ public enum RunnerOutcome
 /// <summary>How a runner is told to end.</summary>
 /// <param name="Stop">Ends everything that runs, then itself.</param>
 /// <param name="HandOver">Ends itself, and leaves what runs.</param>
-public sealed record RunnerEnding(CancellationToken Stop, CancellationToken HandOver = default);
+public sealed record RunnerEnding(CancellationToken Stop, CancellationToken HandOver = default)
+{
+    /// <summary>Whether one that is told to stop tells the bus that its host leaves.</summary>
+    public bool Leaves { get; init; }
+}
 
 /// <summary>What a host says of itself beside its load.</summary>
 /// <param name="Version">The program's version.</param>

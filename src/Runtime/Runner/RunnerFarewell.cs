@@ -15,7 +15,8 @@ internal sealed partial class RunnerFarewell(Supervisor supervisor, BusConnectio
     /// <param name="isStarting">Whether something is being started still.</param>
     /// <param name="report">Reports to the bus.</param>
     /// <param name="hostId">As whom; null where the bus was never reached.</param>
-    public async Task EndAllAsync(RunnerOutcome outcome, Func<bool> isStarting, Func<Guid, Task> report, Guid? hostId)
+    /// <param name="leaves">Whether the host leaves when it was told to stop.</param>
+    public async Task EndAllAsync(RunnerOutcome outcome, Func<bool> isStarting, Func<Guid, Task> report, Guid? hostId, bool leaves)
     {
         var why = outcome switch
         {
@@ -44,12 +45,12 @@ internal sealed partial class RunnerFarewell(Supervisor supervisor, BusConnectio
 
         if (outcome == RunnerOutcome.Stopped && hostId is { } self)
         {
-            await TellAsync(self, report);
+            await TellAsync(self, report, leaves);
         }
     }
 
     // What they said last, then how they ended: a transcript is closed with its runtime.
-    private async Task TellAsync(Guid hostId, Func<Guid, Task> report)
+    private async Task TellAsync(Guid hostId, Func<Guid, Task> report, bool leaves)
     {
         using var patience = new CancellationTokenSource(LastWords, time);
         try
@@ -61,6 +62,10 @@ internal sealed partial class RunnerFarewell(Supervisor supervisor, BusConnectio
             }
 
             await report(hostId).WaitAsync(patience.Token);
+            if (leaves)
+            {
+                await bus.LeaveAsync(hostId, patience.Token);
+            }
         }
         catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException or BusRefusedException or BusProblemException)
         {

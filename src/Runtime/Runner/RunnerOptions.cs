@@ -3,6 +3,8 @@ using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
 using ControlCenter.Runtime.Runner.Output;
 using ControlCenter.Runtime.Runner.Workspaces;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ControlCenter.Runtime.Runner;
 
@@ -37,8 +39,13 @@ public sealed record RunnerOptions(string Folder, IReadOnlyList<string> Program)
 public sealed record RunnerParts(AdapterRegistry Adapters, IWorkspaces Workspaces, Func<IReadOnlyList<string>, Func<string, string>> Redactor)
 {
     /// <summary>What a runner has unless said.</summary>
-    public static RunnerParts Standard { get; } = new(
-        AdapterRegistry.Standard, new TaskWorkspaces(adapter => AdapterRegistry.Standard.Find(adapter) is { CanResume: true }), secrets => new SecretRedaction(secrets).Redact);
+    public static RunnerParts Standard { get; } = StandardWith(NullLogger.Instance);
+
+    /// <summary>The same, with a log.</summary>
+    public static RunnerParts StandardWith(ILogger logger) => new(
+        AdapterRegistry.Standard,
+        new TaskWorkspaces(adapter => AdapterRegistry.Standard.Find(adapter) is { CanResume: true }, logger: logger),
+        secrets => new SecretRedaction(secrets).Redact);
 }
 
 /// <summary>Makes the folders that agents work in, and clears them away.</summary>

@@ -208,9 +208,18 @@ internal sealed partial class Supervisor : IAsyncDisposable
             _forest.Look(_time.GetElapsedTime(0, _time.GetTimestamp()).TotalSeconds);
             foreach (var run in _runs.Values)
             {
-                if (run.Step() is { } again && again < wait)
+                try
                 {
-                    wait = again;
+                    if (run.Step() is { } again && again < wait)
+                    {
+                        wait = again;
+                    }
+                }
+#pragma warning disable CA1031 // Whatever one of them fails of, those after it are looked at too, and it itself again.
+                catch (Exception fault)
+#pragma warning restore CA1031
+                {
+                    LogRunFailed(_logger, fault, run.Id);
                 }
             }
         }
@@ -226,7 +235,7 @@ internal sealed partial class Supervisor : IAsyncDisposable
             folder.Save(state);
             return true;
         }
-        catch (IOException fault)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             LogNotSaved(_logger, state.RuntimeId, fault.Message);
             return false;
@@ -270,6 +279,9 @@ internal sealed partial class Supervisor : IAsyncDisposable
 
     [LoggerMessage(EventId = 1803, Level = LogLevel.Error, Message = "The agents could not be looked at")]
     private static partial void LogLookFailed(ILogger logger, Exception fault);
+
+    [LoggerMessage(EventId = 1805, Level = LogLevel.Error, Message = "Runtime {RuntimeId} could not be looked at")]
+    private static partial void LogRunFailed(ILogger logger, Exception fault, Guid runtimeId);
 
     [LoggerMessage(EventId = 1804, Level = LogLevel.Error, Message = "The state of runtime {RuntimeId} could not be written: {Reason}")]
     private static partial void LogNotSaved(ILogger logger, Guid runtimeId, string reason);

@@ -91,6 +91,20 @@ public sealed class UnfinishedTurnRunTests
         (ended.End, ended.Detail).ShouldBe((RuntimeEnd.Failed, UnfinishedTurn.Reason));
     }
 
+    [Fact]
+    public async Task A_process_that_goes_on_after_its_task_is_ended_after_a_while()
+    {
+        var clock = new TestSupport.TestClock();
+        await using var agents = new Supervised(time: clock);
+        var run = await agents.StartAsync(Supervised.Script("while :; do sleep 0.05; done"), task: Supervised.OneTask());
+        run.Order(DesiredState.Run, [], taskEnded: true);
+        await LookAsync(agents);
+        run.HasEnded.ShouldBeFalse("it may have last words");
+        clock.Advance(TimeSpan.FromSeconds(31));
+        var ended = await agents.EndedAsync(run);
+        (ended.End, ended.Detail).ShouldBe((RuntimeEnd.Stopped, "Its task is over."));
+    }
+
     private static async Task LookAsync(Supervised agents)
     {
         for (var look = 0; look < 2; look++)

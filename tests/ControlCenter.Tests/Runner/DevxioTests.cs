@@ -69,6 +69,7 @@ public sealed class DevxioTests(HostFixture fixture) : BusTests(fixture)
             runner.Process.ExitCode.ShouldBe(ExitCode.Ok, runner.Said.ToString());
             (ProcessTable.Find(pid)?.HasEnded ?? true).ShouldBeTrue();
             (await Founder.GetAsync($"runtimes/{runtime}", Stop)).Body!["runtime"]!["end"]!.ToString().ShouldBe("stopped");
+            (await Founder.GetAsync("hosts?limit=200", Stop)).Body!["items"]!.AsArray().Single(h => h!["name"]!.ToString() == name)!["state"]!.ToString().ShouldBe("left");
         }
         finally
         {

@@ -147,6 +147,41 @@ public sealed class OutputTests : IDisposable
         progress.Reading.Signature.ShouldNotBe(signature);
     }
 
+    [Theory]
+    [InlineData("0198c1de-7c5b-7f3a-9d52-6f0e6e1c2a11", true)]
+    [InlineData("--dangerous-option", false)]
+    [InlineData("two\nlines", false)]
+    [InlineData("", false)]
+    public void A_session_s_id_is_one_that_can_be_an_argument(string id, bool isTaken)
+    {
+        var progress = new AgentProgress(new Saying(new AdapterSignal.SessionKnown(id)), new ProgressReading(), TimeProvider.System);
+        progress.Read(OutputSource.Out, "a line");
+        progress.Reading.NativeSessionId.ShouldBe(isTaken ? id : null);
+        var longer = new AgentProgress(new Saying(new AdapterSignal.SessionKnown(id + new string('x', 200))), new ProgressReading(), TimeProvider.System);
+        longer.Read(OutputSource.Out, "a line");
+        longer.Reading.NativeSessionId.ShouldBe(id.Length == 0 ? new string('x', 200) : null);
+    }
+
+    [Fact]
+    public void What_an_agent_calls_its_tools_is_cut_to_what_the_bus_takes()
+    {
+        var progress = new AgentProgress(new Saying(new AdapterSignal.ToolCalled("a\0tool\n" + new string('x', 70_000), "{}", new string('i', 70_000))), new ProgressReading(), TimeProvider.System);
+        progress.Read(OutputSource.Out, "a line");
+        progress.Reading.LastTool.ShouldBe("a tool " + new string('x', 193));
+        progress.LongestCall!.Value.Tool.ShouldBe(progress.Reading.LastTool);
+    }
+
+    [Theory]
+    [InlineData("Task", false)]
+    [InlineData("TaskOutput", false)]
+    [InlineData("Bash", true)]
+    public void A_call_that_waits_for_another_agent_s_work_is_no_long_one(string tool, bool isLong)
+    {
+        var progress = new AgentProgress(new Saying(new AdapterSignal.ToolCalled(tool, "{}", "1")), new ProgressReading(), TimeProvider.System);
+        progress.Read(OutputSource.Out, "a line");
+        progress.LongestCall.HasValue.ShouldBe(isLong);
+    }
+
     [Fact]
     public void A_machine_s_load_is_its_control_group_s_where_that_is_less()
     {
@@ -170,6 +205,11 @@ public sealed class OutputTests : IDisposable
         var full = Path.Combine(_folder, path);
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
         File.WriteAllText(full, text);
+    }
+
+    private sealed class Saying(AdapterSignal signal) : IOutputInterpreter
+    {
+        public IEnumerable<AdapterSignal> Read(OutputSource source, string line) => [signal];
     }
 
     private static OutputLine Line(string text) => new(DateTimeOffset.UnixEpoch, OutputSource.Out, text);

@@ -18,12 +18,13 @@ internal sealed class Supervised : IAsyncDisposable
     private readonly TimeProvider _time;
     private RunnerFolder _folder;
 
-    public Supervised(RunnerOptions? options = null, IExecutionAdapter? adapter = null, string? home = null, TimeProvider? time = null)
+    public Supervised(RunnerOptions? options = null, IExecutionAdapter? adapter = null, string? home = null, TimeProvider? time = null, IWorkspaces? workspaces = null)
     {
         _home = home is null ? Directory.CreateTempSubdirectory("cc-runner-").FullName : Directory.CreateDirectory(home).FullName;
         _patience.CancelAfter(TimeSpan.FromMinutes(3));
         Options = (options ?? Quick) with { Folder = Path.Combine(_home, "runner") };
         _parts = adapter is null ? RunnerParts.Standard : RunnerParts.Standard with { Adapters = new AdapterRegistry([adapter]) };
+        _parts = workspaces is null ? _parts : _parts with { Workspaces = workspaces };
         _time = time ?? TimeProvider.System;
         _folder = RunnerFolder.Take(Options.Folder);
         Supervisor = Supervisor.Open(_folder, Options, _parts, NullLogger.Instance, _time);

@@ -4,6 +4,7 @@ using ControlCenter.E2E;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Output;
 using ControlCenter.Runtime.Runner.Processes;
+using ControlCenter.Runtime.Runner.Workspaces;
 
 namespace ControlCenter.Tests.Runner;
 
@@ -238,7 +239,7 @@ public sealed class SupervisionTests : IAsyncDisposable
     public async Task A_disk_without_room_costs_lines_and_not_the_agent()
     {
         await using var disk = await SmallDisk.MountAsync(megabytes: 8);
-        await using var agents = new Supervised(home: Path.Combine(disk.Folder, "home"));
+        await using var agents = new Supervised(home: Path.Combine(disk.Folder, "home"), workspaces: new TaskWorkspaces(_ => false, leastFreeBytes: 0));
         var run = await agents.StartAsync(Supervised.Script("while read -r line; do echo \"$line\"; done"));
         run.Put(["before"]);
         await agents.SaysAsync(run, "before");

@@ -114,8 +114,16 @@ public sealed class BusConnection : IDisposable
     private async Task<T> SendAsync<T>(HttpMethod method, string path, Func<HttpContent>? content, CancellationToken cancellationToken)
     {
         using var response = await SendAsync(method, path, content, cancellationToken);
-        return await response.Content.ReadFromJsonAsync<T>(RunnerJson.Options, cancellationToken)
-            ?? throw new BusProblemException(response.StatusCode, $"{Address} answered {path} with nothing.");
+        try
+        {
+            return await response.Content.ReadFromJsonAsync<T>(RunnerJson.Options, cancellationToken)
+                ?? throw new BusProblemException(response.StatusCode, $"{Address} answered {path} with nothing.");
+        }
+        catch (Exception fault) when (fault is JsonException or NotSupportedException)
+        {
+            // A proxy's page, or a word of a bus that is newer: it passes, and no agent is to be left alone for it.
+            throw new HttpRequestException($"{Address} answered {path} with what is not understood: {fault.Message}", fault);
+        }
     }
 
     private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, Func<HttpContent>? content, CancellationToken cancellationToken)

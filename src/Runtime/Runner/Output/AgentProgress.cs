@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using ControlCenter.Runtime.Execution;
@@ -36,6 +37,17 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
     // One that says the same few things round and round makes no progress: what is among the last of them is nothing new.
     private const int Remembered = 32;
 
+    // Calls under way at a time; of one that never says that a call has ended, the oldest are forgotten.
+    private const int MostCalls = 256;
+
+    // What an agent's own program calls things; the bus takes no longer name, and would refuse the whole host's report.
+    private const int LongestName = 200;
+
+    private static readonly SearchValues<char> SessionIdCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-");
+
+    // Claude Code's own agents within its session: they work for as long as their work takes, and each call of theirs is told by itself.
+    private static readonly HashSet<string> Waiting = new(StringComparer.Ordinal) { "Task", "TaskOutput" };
+
     private readonly Lock _gate = new();
     private readonly Queue<string> _recent = new();
     private readonly Dictionary<string, (string Tool, long Since)> _calls = [];
@@ -55,14 +67,15 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
         }
     }
 
-    /// <summary>The tool call that has run longest; null where none runs.</summary>
+    /// <summary>The tool call that has run longest; null where none runs. Those that wait for another agent's work are passed over.</summary>
     public (string Tool, TimeSpan Elapsed)? LongestCall
     {
         get
         {
             lock (_gate)
             {
-                return _calls.Count == 0 ? null : _calls.Values.OrderBy(c => c.Since).Select(c => (c.Tool, time.GetElapsedTime(c.Since))).First();
+                return _calls.Values.Where(c => !Waiting.Contains(c.Tool)).OrderBy(c => c.Since)
+                    .Select(c => ((string, TimeSpan)?)(c.Tool, time.GetElapsedTime(c.Since))).FirstOrDefault();
             }
         }
     }
@@ -137,18 +150,19 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
             case AdapterSignal.Ready:
                 _reading = _reading with { Ready = true };
                 break;
-            case AdapterSignal.SessionKnown known:
+            case AdapterSignal.SessionKnown known when IsSessionId(known.NativeSessionId):
                 _reading = _reading with { NativeSessionId = known.NativeSessionId };
                 break;
             case AdapterSignal.ToolCalled called:
                 var call = $"{called.Tool}\n{called.Arguments}";
-                _reading = _reading with { LastTool = called.Tool, RepeatedCalls = call == _lastCall ? _reading.RepeatedCalls + 1 : 1 };
+                var tool = ShortText.Of(called.Tool, LongestName);
+                _reading = _reading with { LastTool = tool, RepeatedCalls = call == _lastCall ? _reading.RepeatedCalls + 1 : 1 };
                 _lastCall = call;
-                _calls[called.CallId ?? ""] = (called.Tool, time.GetTimestamp());
+                Begin(ShortText.Of(called.CallId ?? "", LongestName), tool);
                 Progressed(call);
                 break;
             case AdapterSignal.ToolEnded ended:
-                _calls.Remove(ended.CallId ?? "");
+                _calls.Remove(ShortText.Of(ended.CallId ?? "", LongestName));
                 break;
             case AdapterSignal.TurnEnded turn:
                 _calls.Clear();
@@ -161,6 +175,16 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
             default:
                 break;
         }
+    }
+
+    private void Begin(string id, string tool)
+    {
+        if (_calls.Count >= MostCalls && !_calls.ContainsKey(id))
+        {
+            _calls.Remove(_calls.MinBy(c => c.Value.Since).Key);
+        }
+
+        _calls[id] = (tool, time.GetTimestamp());
     }
 
     private void Progressed(string what)
@@ -179,4 +203,8 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
 
         _reading = _reading with { Signature = hash };
     }
+
+    // It is given back to its program as an argument, where one that begins with a dash would be an option.
+    private static bool IsSessionId(string id) =>
+        id.Length is > 0 and <= LongestName && char.IsAsciiLetterOrDigit(id[0]) && !id.AsSpan().ContainsAnyExcept(SessionIdCharacters);
 }

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ControlCenter.Runtime.Runner.Workspaces;
 
@@ -9,15 +11,24 @@ namespace ControlCenter.Runtime.Runner.Workspaces;
 /// work. What is cleared away is said, and work that is in a repository stays there.
 /// </summary>
 /// <param name="keepsSessions">Whether an adapter's program can go on with a session later: then what it keeps of it stays, for a while.</param>
-public sealed class TaskWorkspaces(Func<string, bool> keepsSessions) : IWorkspaces
+/// <param name="leastFreeBytes">How much of the disk must be free for a start. Unless said, what a checkout and what is built in it need.</param>
+/// <param name="logger">Told what could not be cleared away.</param>
+#pragma warning disable CA1001 // Nothing is held by a semaphore whose handle nobody asks for.
+public sealed partial class TaskWorkspaces(Func<string, bool> keepsSessions, long leastFreeBytes = TaskWorkspaces.UsualLeastFreeBytes, ILogger? logger = null) : IWorkspaces
+#pragma warning restore CA1001
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     // Less is not enough for a checkout and what is built in it, and a full disk takes the other agents along.
-    private const long LeastFreeBytes = 512L * 1024 * 1024;
+    private const long UsualLeastFreeBytes = 512L * 1024 * 1024;
 
     // Whoever goes on with a session does so within minutes; a founder who comes back to one, within days.
     private static readonly TimeSpan SessionsKept = TimeSpan.FromDays(7);
+
+    private readonly ILogger _logger = logger ?? NullLogger.Instance;
+
+    // Of two starts at a time one would clear away what the other is about to take up.
+    private readonly SemaphoreSlim _sweep = new(1, 1);
 
     /// <inheritdoc />
     public async Task<Workspace> PrepareAsync(StartPackage start, string folder, CancellationToken cancellationToken)
@@ -26,15 +37,24 @@ public sealed class TaskWorkspaces(Func<string, bool> keepsSessions) : IWorkspac
         var root = RootOf(folder);
         Directory.CreateDirectory(Path.Combine(root, "workspaces"), OwnerOnly);
         RequireRoom(root);
-        await ClearLeftOversAsync(root, cancellationToken);
-
         // Ids only: nothing that anybody has named becomes part of a path.
         var session = start.SessionId.ToString();
         var workspace = new Workspace(Path.Combine(root, "workspaces", session), Path.Combine(root, "sessions", session), start.Definition.Workspace);
         var record = new Record(workspace, folder, BranchOf(start), keepsSessions(start.Definition.Adapter));
 
-        // Written first: whoever finds it after a crash knows what to clear away, and when.
-        await File.WriteAllTextAsync(RecordOf(workspace), JsonSerializer.Serialize(record, RunnerJson.Options), cancellationToken);
+        await _sweep.WaitAsync(cancellationToken);
+        try
+        {
+            await ClearLeftOversAsync(root, cancellationToken);
+
+            // Written first: whoever finds it after a crash knows what to clear away, and when.
+            await File.WriteAllTextAsync(RecordOf(workspace), JsonSerializer.Serialize(record, RunnerJson.Options), cancellationToken);
+        }
+        finally
+        {
+            _sweep.Release();
+        }
+
         Directory.CreateDirectory(workspace.Private, OwnerOnly);
         if (WorktreeOf(record) is { } worktree)
         {
@@ -78,11 +98,12 @@ public sealed class TaskWorkspaces(Func<string, bool> keepsSessions) : IWorkspac
 
         if (WorktreeOf(record) is { } worktree)
         {
+            FolderRemoval.MakeWritable(path);
             return await worktree.RemoveAsync(cancellationToken);
         }
 
         var size = FolderSize.Of(path);
-        Directory.Delete(path, recursive: true);
+        FolderRemoval.Delete(path);
         return $"The workspace {path} was removed ({size}).";
     }
 
@@ -96,41 +117,58 @@ public sealed class TaskWorkspaces(Func<string, bool> keepsSessions) : IWorkspac
 
         if (!record.KeepsSession)
         {
-            Directory.Delete(path, recursive: true);
+            FolderRemoval.Delete(path);
             return;
         }
 
-        Directory.Delete(Path.Combine(Directory.CreateDirectory(Path.Combine(path, "tmp")).FullName), recursive: true);
+        FolderRemoval.Delete(Directory.CreateDirectory(Path.Combine(path, "tmp")).FullName);
         Directory.SetLastWriteTimeUtc(path, DateTime.UtcNow);
     }
 
-    // What a runner that was killed has left: its runtime is known no more.
+    // What a runner that was killed has left: its runtime is known no more. What cannot be cleared away is tried again at the next start,
+    // and keeps nobody from this one.
     private async Task ClearLeftOversAsync(string root, CancellationToken cancellationToken)
     {
         foreach (var file in Directory.EnumerateFiles(Path.Combine(root, "workspaces"), "*.json"))
         {
-            if (Read(file) is { } record && !Directory.Exists(record.RuntimeFolder))
+            try
             {
-                await ClearAsync(record.Workspace, cancellationToken);
+                if (Read(file) is { } record && !Directory.Exists(record.RuntimeFolder))
+                {
+                    await ClearAsync(record.Workspace, cancellationToken);
+                }
+            }
+            catch (Exception fault) when (IsOfTheDisk(fault))
+            {
+                LogNotCleared(_logger, file, fault.Message);
             }
         }
 
         var sessions = new DirectoryInfo(Path.Combine(root, "sessions"));
         foreach (var session in sessions.Exists ? sessions.EnumerateDirectories() : [])
         {
-            if (session.LastWriteTimeUtc < DateTime.UtcNow - SessionsKept && !File.Exists(Path.Combine(root, "workspaces", session.Name + ".json")))
+            try
             {
-                session.Delete(recursive: true);
+                if (session.LastWriteTimeUtc < DateTime.UtcNow - SessionsKept && !File.Exists(Path.Combine(root, "workspaces", session.Name + ".json")))
+                {
+                    FolderRemoval.Delete(session.FullName);
+                }
+            }
+            catch (Exception fault) when (IsOfTheDisk(fault))
+            {
+                LogNotCleared(_logger, session.FullName, fault.Message);
             }
         }
     }
 
-    private static void RequireRoom(string root)
+    private static bool IsOfTheDisk(Exception fault) => fault is IOException or UnauthorizedAccessException or LaunchException;
+
+    private void RequireRoom(string root)
     {
         var free = new DriveInfo(root).AvailableFreeSpace;
-        if (free < LeastFreeBytes)
+        if (free < leastFreeBytes)
         {
-            throw new LaunchException($"The disk of this host's workspaces has {free >> 20:N0} MB free; {LeastFreeBytes >> 20} MB are the least.");
+            throw new LaunchException($"The disk of this host's workspaces has {free >> 20:N0} MB free; {leastFreeBytes >> 20:N0} MB are the least.");
         }
     }
 
@@ -162,6 +200,9 @@ public sealed class TaskWorkspaces(Func<string, bool> keepsSessions) : IWorkspac
             return null;
         }
     }
+
+    [LoggerMessage(EventId = 1821, Level = LogLevel.Warning, Message = "What is left of {Path} could not be cleared away, and is tried again at the next start: {Reason}")]
+    private static partial void LogNotCleared(ILogger logger, string path, string reason);
 
     private sealed record Record(Workspace Workspace, string RuntimeFolder, string Branch, bool KeepsSession);
 }

@@ -166,6 +166,30 @@ public sealed class TaskWorkspacesTests : IDisposable
     }
 
     [Fact]
+    public async Task What_cannot_be_cleared_away_keeps_nobody_from_starting()
+    {
+        MakeRepository();
+        var stuck = Start("worktree");
+        await PrepareAsync(stuck);
+        Directory.Delete(RuntimeFolder(stuck));
+        Sh(_root, $"sed -i 's/\"worktree\"/\"nothing\"/' runner/workspaces/{stuck.SessionId}.json");
+        var left = Start("folder");
+        var other = await PrepareAsync(left);
+        Directory.Delete(RuntimeFolder(left));
+        Directory.Exists((await PrepareAsync(Start("folder"))).Path).ShouldBeTrue();
+        Directory.Exists(other.Path).ShouldBeFalse("the next one was cleared away all the same");
+    }
+
+    [Fact]
+    public async Task A_folder_that_was_made_read_only_is_removed_too()
+    {
+        var workspace = await PrepareAsync(Start("folder"));
+        Sh(workspace.Path, "mkdir -p cache/inner && touch cache/inner/file && chmod 500 cache/inner cache");
+        await _workspaces.ClearAsync(workspace, Stop);
+        Directory.Exists(workspace.Path).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task A_start_that_was_cut_off_half_way_is_begun_again()
     {
         MakeRepository();
