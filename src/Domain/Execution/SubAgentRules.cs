@@ -42,8 +42,9 @@ public static class SubAgentRules
     // What a host reads, checks out, calls or starts for a child is the parent's own, or the parent could have it done for itself by way of the child.
     private static string? Reaching(AgentDefinition parent, AgentDefinition child)
     {
-        var known = parent.Environment.Values.ToHashSet(StringComparer.Ordinal);
-        return child.Environment.Where(e => !e.Value.StartsWith(Given, StringComparison.Ordinal) && !known.Contains(e.Value)).Select(e => e.Key).ToList() is { Count: > 0 } variables
+        var (has, asks) = (parent.Environment, child.Environment);
+        var known = has.Values.ToHashSet(StringComparer.Ordinal);
+        return asks.Where(e => !e.Value.StartsWith(Given, StringComparison.Ordinal) && !known.Contains(e.Value)).Select(e => e.Key).ToList() is { Count: > 0 } variables
                 ? Foreign($"environment ({string.Join(", ", variables)})")
             : child.Workspace.Repository is { } repository && repository != parent.Workspace.Repository ? Foreign("workspace.repository")
             : child.Url is { } url && url != parent.Url ? Foreign("url")
