@@ -17,7 +17,8 @@ internal static class RuntimeEndpoints
                 BusRoutes.OptionalId(http, "task")),
             BusRoutes.PageIn(http), http.RequestAborted));
         routes.MapQuery<RuntimeQueries, RuntimeDetail>(
-            "/runtimes/{id}", "runtime", (runtimes, http) => runtimes.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+            "/runtimes/{id}", "runtime", async (runtimes, http) =>
+                await runtimes.FindAsync(BusRoutes.IdIn(http), http.RequestAborted) is { } found ? DefinitionEndpoints.MayWrite(http) ? found : found with { Definition = found.Definition.WithoutValues() } : null);
         routes.MapCommand<RequestRuntime, RequestRuntimeRequest, RequestedRuntime>(
             "/runtimes", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapCommand<StopRuntime, StopRuntimeRequest, StoppedRuntime>(

@@ -68,10 +68,21 @@ internal sealed partial class LocalRunner(
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, _stopping.Token);
-            var address = await AddressAsync(either.Token);
-            await PrimaryAsync(either.Token);
-            JoinedPlace.WriteKey(Folder, (await host.RenewKeyAsync(either.Token)).Key);
-            await TakeOverAsync(either.Token);
+            Uri address;
+            try
+            {
+                address = await AddressAsync(either.Token);
+                await PrimaryAsync(either.Token);
+                JoinedPlace.WriteKey(Folder, (await host.RenewKeyAsync(either.Token)).Key);
+            }
+            catch (OperationCanceledException) when (either.IsCancellationRequested)
+            {
+                await EndEarlierAsync();
+                throw;
+            }
+
+            // Not broken off in between: what the earlier one has let go of would be nobody's.
+            await TakeOverAsync();
             using var process = Start(address);
             Beat($"process {process.Id}");
             LogStarted(Logger, process.Id);
@@ -121,7 +132,7 @@ internal sealed partial class LocalRunner(
     }
 
     /// <summary>Asks the runner of an earlier bus to make room. It leaves what it runs, and the next one takes that up.</summary>
-    private async Task TakeOverAsync(CancellationToken cancellationToken)
+    private async Task TakeOverAsync()
     {
         if (RunnerFolder.HolderOf(Folder) is not { } earlier)
         {
@@ -140,7 +151,25 @@ internal sealed partial class LocalRunner(
                 RunnerSignals.Kill(earlier);
             }
 
-            await timer.WaitForNextTickAsync(cancellationToken);
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+
+    // Told to stop before it had a runner of its own: the one that an earlier bus left ends what it runs.
+    private async Task EndEarlierAsync()
+    {
+        if (RunnerFolder.HolderOf(Folder) is not { } earlier)
+        {
+            return;
+        }
+
+        LogStopping(Logger, earlier.Pid);
+        RunnerSignals.Terminate(earlier);
+        var askedAt = Time.GetTimestamp();
+        using var timer = new PeriodicTimer(Poll, Time);
+        while (earlier.IsAlive && Time.GetElapsedTime(askedAt) < StopPatience)
+        {
+            await timer.WaitForNextTickAsync(CancellationToken.None);
         }
     }
 
@@ -170,6 +199,14 @@ internal sealed partial class LocalRunner(
     private async Task StopAsync(Process process)
     {
         LogStopping(Logger, process.Id);
+        // Before it has its folder it does not yet listen to signals, and would leave what runs to nobody.
+        var askedAt = Time.GetTimestamp();
+        using var timer = new PeriodicTimer(Poll, Time);
+        while (!process.HasExited && RunnerFolder.HolderOf(Folder)?.Pid != process.Id && Time.GetElapsedTime(askedAt) < HandOverPatience)
+        {
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+
         if (ProcessIdentity.Of(process.Id) is { } runner && RunnerSignals.Terminate(runner))
         {
             using var patience = new CancellationTokenSource(StopPatience, Time);

@@ -44,6 +44,13 @@ public sealed record AgentDefinition
 
     /// <summary>Where it works.</summary>
     public WorkspaceDefinition Workspace { get; init; } = new();
+
+    /// <summary>As it is shown to those who may not write it: a value that stands in it may be a secret that somebody pasted.</summary>
+    public AgentDefinition WithoutValues() => this with
+    {
+        Environment = (from variable in Environment
+                       select KeyValuePair.Create(variable.Key, variable.Value.StartsWith("value:", StringComparison.Ordinal) ? "value:[hidden]" : variable.Value)).ToDictionary(),
+    };
 }
 
 /// <summary>What one runtime may use.</summary>

@@ -39,6 +39,19 @@ public sealed class DefinitionTests(HostFixture fixture) : RuntimeTests(fixture)
     }
 
     [Fact]
+    public async Task A_value_that_stands_in_a_definition_is_shown_to_those_who_may_write_it_and_to_nobody_else()
+    {
+        var name = Fresh("values");
+        await PutAsync(name, new { name, adapter = "process", command = new[] { "true" }, environment = new { TOKEN = "value:pasted-here", OTHER = "env:OTHER" } });
+        var agent = await AgentAsync();
+        var seen = (await agent.Bus.GetAsync($"agent-definitions/{name}", Stop)).Body!;
+        seen.ToJsonString().ShouldNotContain("pasted-here");
+        seen["definition"]!["environment"]!["OTHER"]!.ToString().ShouldBe("env:OTHER");
+        (await agent.Bus.GetAsync("agent-definitions?limit=200", Stop)).Body!.ToJsonString().ShouldNotContain("pasted-here");
+        (await Founder.GetAsync($"agent-definitions/{name}", Stop)).Body!["definition"]!["environment"]!["TOKEN"]!.ToString().ShouldBe("value:pasted-here");
+    }
+
+    [Fact]
     public async Task By_a_removed_definition_nothing_is_started_until_it_is_back()
     {
         var name = await DefinitionAsync();
