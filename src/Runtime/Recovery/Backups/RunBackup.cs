@@ -31,7 +31,7 @@ public sealed class RunBackup(RecoverySettings settings, Restic restic, BackupLo
         try
         {
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            await restic.EnsureAsync(cancellationToken);
+            // The repository is made by the one host that ships the log, and by nobody else: two that make it at once leave one that opens to nobody.
             var prepared = await prepare(id, folder, cancellationToken);
             await (tell?.Invoke("uploading") ?? Task.CompletedTask);
             var upload = await restic.BackupAsync(folder, SnapshotTags.Of(prepared.Marks), null, cancellationToken);
