@@ -17,7 +17,7 @@ public sealed record BackupView(
 /// <param name="Ranges">Every stretch of time that can be restored, oldest first.</param>
 /// <param name="Gaps">Log that is needed and not there.</param>
 /// <param name="Latest">The latest moment.</param>
-/// <param name="LagSeconds">How much older that is than now; what was written since would be lost with everything else.</param>
+/// <param name="LagSeconds">How much older that is than now, where something was written since, which would be lost; 0 where nothing was.</param>
 /// <param name="LastBaseAt">The newest base.</param>
 /// <param name="LastCheckAt">When the repository's data was last read.</param>
 /// <param name="LastCheckSound">Whether it was what was written.</param>
@@ -45,14 +45,19 @@ public sealed class RecoveryQueries(NpgsqlDataSource database, IServiceProvider 
 
         var (index, problem, _) = await ListAsync(restic, cancellationToken);
         var map = index?.NewestSystem is { } system ? index.Map(system) : null;
-        await using var command = database.CreateCommand("select at, is_sound, clock_timestamp() from repository_checks order by at desc limit 1");
+        await using var command = database.CreateCommand(
+            """
+            select c.at, c.is_sound, pg_current_wal_flush_lsn()::text, clock_timestamp()
+            from (select 1) x left join lateral (select at, is_sound from repository_checks order by at desc limit 1) c on true
+            """);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var read = await reader.ReadAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        var isBehind = index?.NewestSystem is not { } cluster || Lsn.TryParse(reader.GetString(2)) > index.Shipments(cluster).Select(s => s.Through).DefaultIfEmpty().Max();
         return new RecoveryState(
             true, services.GetRequiredService<RecoverySettings>().IsBesideData, map?.Ranges ?? [], map?.Gaps ?? [], map?.Latest,
-            map?.Latest is { } latest ? (long)(time.GetUtcNow() - latest).TotalSeconds : null,
+            map?.Latest is { } latest ? isBehind ? (long)(reader.GetFieldValue<DateTimeOffset>(3) - latest).TotalSeconds : 0 : null,
             index?.Snapshots.LastOrDefault(s => s.Kind == SnapshotKind.Base)?.At,
-            read ? reader.GetFieldValue<DateTimeOffset>(0) : null, read ? reader.GetBoolean(1) : null, problem);
+            reader.ValueOrNull<DateTimeOffset>(0), reader.ValueOrNull<bool>(1), problem);
     }
 
     /// <summary>Backups, newest first.</summary>

@@ -16,7 +16,7 @@ public sealed record RecoverySettings(string Folder, string Repository, string P
     /// <summary>Log that was received and is not yet sealed in the repository.</summary>
     public string WalFolder => Path.Combine(Folder, "wal");
 
-    /// <summary>What is being uploaded or tried; emptied at each start.</summary>
+    /// <summary>What is being uploaded; what a dead host left of a backup is removed before the next of its kind.</summary>
     public string ScratchFolder => Path.Combine(Folder, "scratch");
 
     /// <summary>restic's own cache.</summary>

@@ -23,8 +23,8 @@ public sealed record RepositoryIndex(IReadOnlyList<MarkedSnapshot> Snapshots)
         [.. Of(system, SnapshotKind.Wal).Select(s => new WalShipment(s.At, s.Timeline, s.Stop))];
 
     /// <summary>The map of a cluster's recoverable time.</summary>
-    public RecoverableTime Map(string system, uint segmentBytes = WalSegment.DefaultBytes) =>
-        RecoverableTime.Of(Bases(system), [.. Of(system, SnapshotKind.Wal).SelectMany(s => s.Segments).Distinct()], Shipments(system), segmentBytes);
+    public RecoverableTime Map(string system) =>
+        RecoverableTime.Of(Bases(system), [.. Of(system, SnapshotKind.Wal).SelectMany(s => s.Segments).Distinct()], Shipments(system));
 
     /// <summary>A cluster's snapshots of one kind, oldest first.</summary>
     public IEnumerable<MarkedSnapshot> Of(string system, SnapshotKind kind) => Snapshots.Where(s => s.System == system && s.Kind == kind);

@@ -27,12 +27,12 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         Database = _services.GetRequiredService<NpgsqlDataSource>();
         Settings = new RecoverySettings(Path.Combine(home, "recovery"), Path.Combine(home, "repository"), Path.Combine(home, "password")) { IsBesideData = true };
         Restic = new Restic(Settings, TimeProvider.System);
-        Tools = new PostgresTools(_services.GetRequiredService<DatabaseAddress>(), Settings);
+        Tools = new PostgresTools(_services.GetRequiredService<DatabaseAddress>(), Settings, TimeProvider.System);
         var transactions = _services.GetRequiredService<Transactions>();
         Stream = new StreamWal(Database, transactions, Settings, Restic, Tools, TimeProvider.System, NullLogger<StreamWal>.Instance);
         var run = new RunBackup(Settings, Restic, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
-        Base = new TakeBaseBackup(Database, Settings, Tools, run, TimeProvider.System);
-        Dump = new TakeDump(Database, Tools, run, TimeProvider.System);
+        Base = new TakeBaseBackup(Database, Settings, Tools, run);
+        Dump = new TakeDump(Database, Tools, run);
         Verify = new VerifyRepository(Restic, transactions, TimeProvider.System);
         Restore = new RestoreCluster(Restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance);
     }
@@ -90,15 +90,20 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    /// <summary>The timeline of what was restored last.</summary>
+    public string Timeline { get; private set; } = "";
+
     /// <summary>Restores a moment into a folder of its own and returns the markers that are there.</summary>
-    public async Task<(RestoredCluster Restored, string[] Markers)> RestoreAsync(DateTimeOffset? to, CancellationToken cancellationToken)
+    public async Task<(RestoredCluster Restored, string[] Markers)> RestoreAsync(DateTimeOffset? to, CancellationToken cancellationToken, uint newestTimeline = 1)
     {
         string[] markers = [];
-        var plan = RestorePlan.Of(await RepositoryIndex.ReadAsync(Restic, cancellationToken), to);
+        var plan = RestorePlan.Of(await RepositoryIndex.ReadAsync(Restic, cancellationToken), to) with { NewestTimeline = newestTimeline };
         var restored = await Restore.ExecuteAsync(plan, Path.Combine(Home, Guid.NewGuid().ToString("N")), async (connection, ct) =>
         {
             await using var command = new NpgsqlCommand("select coalesce(array_agg(name order by at), '{}') from marker", connection);
             markers = (string[])(await command.ExecuteScalarAsync(ct))!;
+            await using var timeline = new NpgsqlCommand("select left(pg_walfile_name(pg_current_wal_lsn()), 8)", connection);
+            Timeline = (string)(await timeline.ExecuteScalarAsync(ct))!;
         }, null, cancellationToken);
         return (restored, markers);
     }

@@ -49,6 +49,18 @@ public sealed class RepositoryTests
     }
 
     [Fact]
+    public async Task What_a_dead_host_left_of_a_backup_has_failed_and_is_removed_before_the_next()
+    {
+        await using var cluster = await BackedUpCluster.StartAsync(Stop);
+        var left = Directory.CreateDirectory(Path.Combine(cluster.Settings.ScratchFolder, $"base-{Guid.NewGuid():N}")).FullName;
+        await cluster.ExecuteAsync($"insert into backups (id, kind, state, requested_by) values (gen_random_uuid(), 'base', 'running', '{Actor.HostId}')", Stop);
+        await cluster.TakeBaseAsync(Stop);
+        Directory.Exists(left).ShouldBeFalse();
+        await using var command = cluster.Database.CreateCommand("select array_agg(state order by started_at) from backups");
+        ((string[])(await command.ExecuteScalarAsync(Stop))!).ShouldBe(["failed", "succeeded"]);
+    }
+
+    [Fact]
     public async Task A_moment_that_cannot_be_restored_is_refused_with_what_can_be()
     {
         await using var cluster = await BackedUpCluster.StartAsync(Stop);

@@ -22,6 +22,10 @@ public sealed class RestoreTests
 
         var (asCounted, _) = await cluster.RestoreAsync(taken.At, Stop);
         DrillRules.Compare(asCounted.Manifest.Tables, asCounted.Tables).ShouldAllBe(t => t.DriftPercent == 0);
-        (await cluster.RestoreAsync(null, Stop)).Markers.ShouldBe(["before the base", "first", "second"]);
+        cluster.Timeline.ShouldBe("00000002");
+
+        // Restored before, and gone on since: what is restored now is a third history, and not the second's.
+        (await cluster.RestoreAsync(null, Stop, newestTimeline: 3)).Markers.ShouldBe(["before the base", "first", "second"]);
+        cluster.Timeline.ShouldBe("00000004");
     }
 }

@@ -14,6 +14,7 @@ public sealed class BackupLog(Transactions transactions, TimeProvider time)
     public Task<Guid> BeginAsync(SnapshotKind kind, string? reason, bool milestone, Caller caller, CancellationToken cancellationToken) =>
         transactions.RunAsync(caller, async (unit, ct) =>
         {
+            await EndAbandonedAsync(unit, kind, ct);
             var id = Uuid7.New(time);
             await unit.ExecuteAsync(
                 "insert into backups (id, kind, state, reason, is_milestone, requested_by) values (@id, @kind, 'running', @reason, @milestone, @by)", ct,
@@ -51,26 +52,18 @@ public sealed class BackupLog(Transactions transactions, TimeProvider time)
             return true;
         }, cancellationToken);
 
-    /// <summary>What a dead host left running has failed.</summary>
-    public Task<int> EndAbandonedAsync(CancellationToken cancellationToken) =>
-        transactions.RunAsync(Caller.Host, async (unit, ct) =>
+    // One of a kind runs at a time, by its job's lease: another that says so is a dead host's.
+    private static async Task EndAbandonedAsync(UnitOfWork unit, SnapshotKind kind, CancellationToken cancellationToken)
+    {
+        const string Why = "Its host ended before it did.";
+        await using var command = unit.Command(
+            "update backups set state = 'failed', ended_at = clock_timestamp(), problem = @why where state = 'running' and kind = @kind returning id", ("why", Why), ("kind", Wire(kind)));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
         {
-            await using var command = unit.Command(
-                "update backups set state = 'failed', ended_at = clock_timestamp(), problem = 'Its host ended before it did.' where state = 'running' returning id, kind");
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            var ended = new List<(Guid Id, string Kind)>();
-            while (await reader.ReadAsync(ct))
-            {
-                ended.Add((reader.GetGuid(0), reader.GetString(1)));
-            }
-
-            foreach (var (id, kind) in ended)
-            {
-                unit.Record("backup.failed", ("backup", id.ToString()), new { BackupId = id, Kind = kind, Problem = "Its host ended before it did." });
-            }
-
-            return ended.Count;
-        }, cancellationToken);
+            unit.Record("backup.failed", ("backup", reader.GetGuid(0).ToString()), new { BackupId = reader.GetGuid(0), Kind = Wire(kind), Problem = Why });
+        }
+    }
 
     private static string Wire(SnapshotKind kind) => kind.ToString().ToLowerInvariant();
 

@@ -26,10 +26,17 @@ public sealed class RunBackup(RecoverySettings settings, Restic restic, BackupLo
     {
         var began = time.GetTimestamp();
         var id = await log.BeginAsync(kind, reason, milestone, caller, cancellationToken);
-        // A folder of its own: what an earlier host's program may still be writing is none of this one's.
-        var folder = Path.Combine(settings.ScratchFolder, $"{kind.ToString().ToLowerInvariant()}-{id:N}");
+        // A folder of its own: what an earlier host's program may still be writing is none of this one's, and is removed below it.
+        var prefix = kind.ToString().ToLowerInvariant() + "-";
+        var folder = Path.Combine(settings.ScratchFolder, $"{prefix}{id:N}");
         try
         {
+            Directory.CreateDirectory(settings.ScratchFolder);
+            foreach (var left in Directory.GetDirectories(settings.ScratchFolder, prefix + "*"))
+            {
+                Directory.Delete(left, recursive: true);
+            }
+
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             // The repository is made by the one host that ships the log, and by nobody else: two that make it at once leave one that opens to nobody.
             var prepared = await prepare(id, folder, cancellationToken);

@@ -8,7 +8,7 @@ using Npgsql;
 namespace ControlCenter.Runtime.Recovery.Backups;
 
 /// <summary>Takes a physical copy of the whole cluster, proves that it is whole, and puts it into the repository (blueprint 10.3A, as corrected in design.md).</summary>
-public sealed class TakeBaseBackup(NpgsqlDataSource database, RecoverySettings settings, PostgresTools tools, RunBackup run, TimeProvider time)
+public sealed class TakeBaseBackup(NpgsqlDataSource database, RecoverySettings settings, PostgresTools tools, RunBackup run)
 {
     /// <summary>Takes one.</summary>
     /// <param name="reason">Why, where somebody asked for it: <c>before migration 42</c>.</param>
@@ -24,12 +24,12 @@ public sealed class TakeBaseBackup(NpgsqlDataSource database, RecoverySettings s
             await RequireSpaceAsync(connection, ct);
             var data = Path.Combine(folder, "data");
             await (tell?.Invoke("copying the cluster") ?? Task.CompletedTask);
-            await RunAsync("pg_basebackup",
+            await tools.RunAsync("pg_basebackup",
                 ["--pgdata", data, "--wal-method", "none", "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", $"control-center {id}", "--no-password", "--dbname", tools.Connection()],
-                Grows(data), ct);
+                () => SizeOf(data), ct);
             var manifest = await DatabaseManifest.TakeAsync(connection, ct);
             await (tell?.Invoke("verifying the copy") ?? Task.CompletedTask);
-            await RunAsync("pg_verifybackup", ["--no-parse-wal", "--quiet", data], null, ct);
+            await tools.RunAsync("pg_verifybackup", ["--no-parse-wal", "--quiet", data], null, ct);
             await manifest.WriteAsync(folder, ct);
             var (timeline, start, stop) = await RangeAsync(data, ct);
             return new PreparedBackup(
@@ -43,23 +43,9 @@ public sealed class TakeBaseBackup(NpgsqlDataSource database, RecoverySettings s
                 manifest);
         }, cancellationToken);
 
-    private async Task RunAsync(string program, IReadOnlyList<string> arguments, Func<bool>? works, CancellationToken cancellationToken)
-    {
-        var result = await ToolProcess.RunAsync(
-            new ToolRun(await tools.PathOfAsync(program, cancellationToken), arguments) { Environment = tools.Environment(), Works = works }, time, cancellationToken);
-        if (result.ExitCode != 0)
-        {
-            throw new ToolException($"{program} failed: {result.Error.Trim()}", result.ExitCode);
-        }
-    }
-
-    // pg_basebackup says nothing while it copies; that its folder grows is its sign of life.
-    private static Func<bool> Grows(string folder)
-    {
-        long before = 0;
-        return () => Directory.Exists(folder)
-            && new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) is var now && now != Interlocked.Exchange(ref before, now);
-    }
+    // pg_basebackup says nothing while it copies.
+    private static long SizeOf(string folder) =>
+        Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) : 0;
 
     private async Task RequireSpaceAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -5,7 +5,7 @@ using Npgsql;
 namespace ControlCenter.Runtime.Recovery.Backups;
 
 /// <summary>Takes a portable copy of the database's contents, which any later PostgreSQL can read (blueprint 10.3: at least daily). Log is never replayed onto it.</summary>
-public sealed class TakeDump(NpgsqlDataSource database, PostgresTools tools, RunBackup run, TimeProvider time)
+public sealed class TakeDump(NpgsqlDataSource database, PostgresTools tools, RunBackup run)
 {
     /// <summary>The dump's file.</summary>
     public const string FileName = "database.dump";
@@ -18,33 +18,23 @@ public sealed class TakeDump(NpgsqlDataSource database, PostgresTools tools, Run
             var file = Path.Combine(folder, FileName);
             await using var connection = await database.OpenConnectionAsync(ct);
             await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, ct);
+            // It holds its snapshot for as long as the dump takes, and is idle meanwhile.
+            await using (var patience = new NpgsqlCommand("set local idle_in_transaction_session_timeout = 0", connection))
+            {
+                await patience.ExecuteNonQueryAsync(ct);
+            }
+
             await using var export = new NpgsqlCommand("select pg_export_snapshot()", connection);
             var snapshot = (string)(await export.ExecuteScalarAsync(ct))!;
             await (tell?.Invoke("dumping") ?? Task.CompletedTask);
             // Not compressed: the repository does that, and finds what has not changed.
-            await RunAsync("pg_dump", ["--format", "custom", "--compress", "0", "--snapshot", snapshot, "--file", file, "--no-password", "--dbname", tools.Connection()], file, ct);
+            await tools.RunAsync("pg_dump", ["--format", "custom", "--compress", "0", "--snapshot", snapshot, "--file", file, "--no-password", "--dbname", tools.Connection()], () => new FileInfo(file) is { Exists: true, Length: var length } ? length : 0, ct);
             // Counted in the snapshot that was dumped: the two say the same.
             var manifest = await DatabaseManifest.CountInAsync(connection, ct);
             await transaction.CommitAsync(ct);
             await (tell?.Invoke("reading it back") ?? Task.CompletedTask);
-            await RunAsync("pg_restore", ["--file", "/dev/null", file], null, ct);
+            await tools.RunAsync("pg_restore", ["--file", "/dev/null", file], null, ct);
             await manifest.WriteAsync(folder, ct);
             return new PreparedBackup(new MarkedSnapshot("", SnapshotKind.Dump, id, await RunBackup.SystemAsync(connection, ct), manifest.CountedAt), manifest);
         }, cancellationToken);
-
-    private async Task RunAsync(string program, IReadOnlyList<string> arguments, string? growing, CancellationToken cancellationToken)
-    {
-        long before = 0;
-        var result = await ToolProcess.RunAsync(
-            new ToolRun(await tools.PathOfAsync(program, cancellationToken), arguments)
-            {
-                Environment = tools.Environment(),
-                Works = growing is null ? null : () => new FileInfo(growing) is { Exists: true, Length: var now } && now != Interlocked.Exchange(ref before, now),
-            },
-            time, cancellationToken);
-        if (result.ExitCode != 0)
-        {
-            throw new ToolException($"{program} failed: {result.Error.Trim()}", result.ExitCode);
-        }
-    }
 }

@@ -106,6 +106,12 @@ public sealed class RestoreCluster(Restic restic, TimeProvider time, ILogger<Res
             }
         }
 
+        // PostgreSQL takes the first timeline whose history it cannot fetch; that there is one is all that it asks about others'.
+        for (var timeline = plan.Base.Timeline + 1; timeline <= plan.NewestTimeline; timeline++)
+        {
+            await File.WriteAllTextAsync(Path.Combine(log, string.Create(CultureInfo.InvariantCulture, $"{timeline:X8}.history")), "", cancellationToken);
+        }
+
         return log;
     }
 

@@ -6,7 +6,7 @@ using Npgsql;
 namespace ControlCenter.Runtime.Recovery.Tools;
 
 /// <summary>PostgreSQL's own client programs, of the server's version, and how they reach it.</summary>
-public sealed class PostgresTools(DatabaseAddress address, RecoverySettings settings)
+public sealed class PostgresTools(DatabaseAddress address, RecoverySettings settings, TimeProvider time)
 {
     /// <summary>How each of our programs names itself to the server.</summary>
     public const string ApplicationName = "control-center-backup";
@@ -56,6 +56,28 @@ public sealed class PostgresTools(DatabaseAddress address, RecoverySettings sett
         }
 
         return new Dictionary<string, string> { ["PGPASSFILE"] = path, ["HOME"] = settings.Folder };
+    }
+
+    /// <summary>Runs one of them to its end.</summary>
+    /// <param name="program">Which.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="grows">How much it has written, where it says nothing while it works: that this changes is its sign of life.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ToolException">It failed, or hung.</exception>
+    public async Task RunAsync(string program, IReadOnlyList<string> arguments, Func<long>? grows, CancellationToken cancellationToken)
+    {
+        long before = 0;
+        var result = await ToolProcess.RunAsync(
+            new ToolRun(await PathOfAsync(program, cancellationToken), arguments)
+            {
+                Environment = Environment(),
+                Works = grows is null ? null : () => grows() is var now && now != Interlocked.Exchange(ref before, now),
+            },
+            time, cancellationToken);
+        if (result.ExitCode != 0)
+        {
+            throw new ToolException($"{program} failed: {result.Error.Trim()}", result.ExitCode);
+        }
     }
 
     /// <summary>How one of them is started beside the host.</summary>

@@ -67,6 +67,11 @@ public sealed class StreamWal(
         await restic.EnsureAsync(stoppingToken);
         await restic.UnlockAsync(stoppingToken);
         var (system, segmentBytes) = await ClusterAsync(connection, stoppingToken);
+        if (segmentBytes != WalSegment.DefaultBytes)
+        {
+            throw new ToolException($"The server's log has segments of {segmentBytes} bytes (wal_segment_size); only {WalSegment.DefaultBytes} are known here, so nothing is shipped.");
+        }
+
         var (receiver, lost) = await WalReceiver.StartAsync(tools, connection, settings.WalFolder, Time, stoppingToken);
         await using var started = receiver;
         if (lost)
@@ -78,7 +83,7 @@ public sealed class StreamWal(
             }, stoppingToken);
         }
 
-        _standing = new Standing(connection, receiver, new WalFolder(settings.WalFolder, segmentBytes), system);
+        _standing = new Standing(connection, receiver, new WalFolder(settings.WalFolder), system);
         (_batchSince, _shippedAt) = (Time.GetTimestamp(), 0);
         try
         {

@@ -5,14 +5,13 @@ namespace ControlCenter.Runtime.Recovery.Wal;
 
 /// <summary>The log that was received and waits to be sealed in the repository.</summary>
 /// <param name="path">Where <c>pg_receivewal</c> writes.</param>
-/// <param name="segmentBytes">The cluster's segment size.</param>
-internal sealed partial class WalFolder(string path, uint segmentBytes)
+internal sealed partial class WalFolder(string path)
 {
     /// <summary>Its path.</summary>
     public string Path { get; } = path;
 
     /// <summary>What is in it, in order.</summary>
-    public IReadOnlyList<WalSegment> Segments() => Segments(Path, segmentBytes);
+    public IReadOnlyList<WalSegment> Segments() => Segments(Path);
 
     /// <summary>
     /// Puts a second name of each file into another folder, so that what is uploaded keeps its name while the receiver renames
@@ -35,14 +34,14 @@ internal sealed partial class WalFolder(string path, uint segmentBytes)
             }
         }
 
-        var staged = Segments(into, segmentBytes);
+        var staged = Segments(into);
         // One that was finished between two looks is there under both names: the finished one has all of it.
         foreach (var partial in staged.Where(s => s.IsPartial && staged.Contains(s with { IsPartial = false })).ToList())
         {
-            File.Delete(System.IO.Path.Combine(into, partial.FileName(segmentBytes)));
+            File.Delete(System.IO.Path.Combine(into, partial.FileName()));
         }
 
-        return Segments(into, segmentBytes);
+        return Segments(into);
     }
 
     /// <summary>Removes what is sealed, but for the newest finished segment: the receiver goes on from it.</summary>
@@ -51,14 +50,14 @@ internal sealed partial class WalFolder(string path, uint segmentBytes)
         var newest = Segments().Where(s => !s.IsPartial).OrderBy(s => (s.Timeline, s.Number)).LastOrDefault();
         foreach (var segment in segments.Where(s => !s.IsPartial && s != newest))
         {
-            File.Delete(System.IO.Path.Combine(Path, segment.FileName(segmentBytes)));
+            File.Delete(System.IO.Path.Combine(Path, segment.FileName()));
         }
     }
 
     private const int NoSuchFile = 2; // ENOENT (errno(3))
 
-    private static List<WalSegment> Segments(string path, uint segmentBytes) =>
-        [.. Directory.EnumerateFiles(path).Select(f => WalSegment.TryParse(System.IO.Path.GetFileName(f), segmentBytes)).OfType<WalSegment>()
+    private static List<WalSegment> Segments(string path) =>
+        [.. Directory.EnumerateFiles(path).Select(f => WalSegment.TryParse(System.IO.Path.GetFileName(f))).OfType<WalSegment>()
             .OrderBy(s => (s.Timeline, s.Number))];
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

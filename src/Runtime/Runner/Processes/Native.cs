@@ -15,7 +15,6 @@ internal static partial class Native
     internal const short PollHangUp = 0x10;
 
     internal const int Interrupted = 4;
-    internal const int NoSuchProcess = 3;
     internal const int WouldBlock = 11;
     internal const int AlreadyThere = 17;
     internal const int NotImplemented = 38;
@@ -52,9 +51,6 @@ internal static partial class Native
 
     [LibraryImport("libc", EntryPoint = "mkfifo", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int MakeFifo(string path, uint mode);
-
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    internal static partial uint EffectiveUser();
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial long SystemCall(long number, long first, long second, long third, long fourth);
