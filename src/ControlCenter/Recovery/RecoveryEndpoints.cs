@@ -5,6 +5,7 @@ using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Backups;
 
 namespace ControlCenter.Recovery;
 
@@ -20,6 +21,9 @@ internal static class RecoveryEndpoints
     public static void MapRecovery(this IEndpointRouteBuilder routes)
     {
         routes.MapQuery<RecoveryQueries, RecoveryState>("/recovery", "state", async (recovery, http) => await recovery.StateAsync(http.RequestAborted));
+        routes.MapQuery<RecoveryFiguresQueries, RecoveryFigures>("/recovery/figures", "figures", async (figures, http) => await figures.ReadAsync(http.RequestAborted));
+        routes.MapCommand<ReviewMilestone, NoBody, ReviewedMilestone>(
+            "/backups/{id}/review", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Caller, call.Idempotency, call.Aborted));
         routes.MapQuery<RecoveryQueries, Page<BackupView>>("/backups", "list", async (recovery, http) => await recovery.ListAsync(BusRoutes.PageIn(http), http.RequestAborted));
         routes.MapCommand<RunJobNow, TakeBackupRequest, JobRunReference>("/backups", 202, (command, call) =>
         {

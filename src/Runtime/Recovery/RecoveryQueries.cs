@@ -9,7 +9,7 @@ namespace ControlCenter.Runtime.Recovery;
 /// <summary>A backup, as lists show it.</summary>
 public sealed record BackupView(
     Guid BackupId, string Kind, string State, string? Reason, bool IsMilestone, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string? SnapshotId,
-    DateTimeOffset? At, long? BytesRead, long? BytesAdded, decimal? Seconds, string? Problem, DateTimeOffset? RemovedAt);
+    DateTimeOffset? At, long? BytesRead, long? BytesAdded, decimal? Seconds, string? Problem, DateTimeOffset? RemovedAt, DateTimeOffset? ReviewedAt, string? ReviewedByName);
 
 /// <summary>What can be restored now.</summary>
 /// <param name="Configured">Whether there is a repository.</param>
@@ -60,6 +60,10 @@ public sealed class RecoveryQueries(NpgsqlDataSource database, IServiceProvider 
             reader.ValueOrNull<DateTimeOffset>(0), reader.ValueOrNull<bool>(1), problem);
     }
 
+    /// <summary>What the repository holds; null where there is none, or it cannot be read.</summary>
+    public async Task<RepositoryIndex?> IndexAsync(CancellationToken cancellationToken) =>
+        services.GetService<Restic>() is { } restic ? (await ListAsync(restic, cancellationToken)).Index : null;
+
     /// <summary>Backups, newest first.</summary>
     public async Task<Page<BackupView>> ListAsync(PageRequest page, CancellationToken cancellationToken)
     {
@@ -68,7 +72,8 @@ public sealed class RecoveryQueries(NpgsqlDataSource database, IServiceProvider 
         command.Parameters.AddWithValue("limit", page.Limit + 1);
         command.CommandText =
             $"""
-            select id, kind, state, reason, is_milestone, started_at, ended_at, snapshot_id, at, bytes_read, bytes_added, seconds, problem, removed_at
+            select id, kind, state, reason, is_milestone, started_at, ended_at, snapshot_id, at, bytes_read, bytes_added, seconds, problem, removed_at,
+                reviewed_at, (select name from actors where actors.id = reviewed_by)
             from backups where {where} order by started_at desc, id desc limit @limit
             """;
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -78,7 +83,7 @@ public sealed class RecoveryQueries(NpgsqlDataSource database, IServiceProvider 
             found.Add(new BackupView(
                 reader.GetGuid(0), reader.GetString(1), reader.GetString(2), reader.TextOrNull(3), reader.GetBoolean(4), reader.GetFieldValue<DateTimeOffset>(5),
                 reader.ValueOrNull<DateTimeOffset>(6), reader.TextOrNull(7), reader.ValueOrNull<DateTimeOffset>(8), reader.ValueOrNull<long>(9),
-                reader.ValueOrNull<long>(10), reader.ValueOrNull<decimal>(11), reader.TextOrNull(12), reader.ValueOrNull<DateTimeOffset>(13)));
+                reader.ValueOrNull<long>(10), reader.ValueOrNull<decimal>(11), reader.TextOrNull(12), reader.ValueOrNull<DateTimeOffset>(13), reader.ValueOrNull<DateTimeOffset>(14), reader.TextOrNull(15)));
         }
 
         return page.PageOf(found, b => new PlaceInTime(b.StartedAt, b.BackupId));

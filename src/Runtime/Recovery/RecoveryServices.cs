@@ -14,6 +14,9 @@ public static class RecoveryServices
     public static IServiceCollection AddRecovery(this IServiceCollection services, RecoverySettings? settings)
     {
         services.AddSingleton<RecoveryQueries>();
+        services.AddSingleton<RepositoryQueries>();
+        services.AddSingleton<RecoveryFiguresQueries>();
+        services.AddSingleton<ReviewMilestone>();
         if (settings is null)
         {
             return services;

@@ -133,7 +133,7 @@ public sealed class StreamWal(
     private async Task<WalShipment> ShipAsync(Standing standing, bool seal, CancellationToken cancellationToken)
     {
         var began = Time.GetTimestamp();
-        var (at, timeline, through) = await MarkAsync(standing, cancellationToken);
+        var (at, timeline, through, lastSeq) = await MarkAsync(standing, cancellationToken);
         await standing.Receiver.WaitForAsync(standing.Connection, through, ReceivePatience, cancellationToken);
         var staged = Path.Combine(settings.ScratchFolder, "wal");
         var segments = standing.Folder.Stage(staged);
@@ -148,7 +148,7 @@ public sealed class StreamWal(
         };
         var upload = await restic.BackupAsync(staged, SnapshotTags.Of(marks), progress: null, cancellationToken);
         var seconds = Time.GetElapsedTime(began).TotalSeconds;
-        await RecordAsync(id, at, timeline, through, upload, seal, seconds, cancellationToken);
+        await RecordAsync(id, at, timeline, through, lastSeq, upload, seal, seconds, cancellationToken);
         if (seal)
         {
             await restic.ForgetAsync(_unsealed, cancellationToken);
@@ -168,21 +168,29 @@ public sealed class StreamWal(
 
     // A commit of its own behind everything that was committed by then: a restore to any moment before it finds a later commit
     // to stop at (PostgreSQL, recovery_target_time).
-    private static async Task<(DateTimeOffset At, uint Timeline, Lsn Through)> MarkAsync(Standing standing, CancellationToken cancellationToken)
+    private static async Task<(DateTimeOffset At, uint Timeline, Lsn Through, long LastSeq)> MarkAsync(Standing standing, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(standing.Connection)
         {
             BatchCommands =
             {
-                new("select clock_timestamp()"),
+                new("select clock_timestamp(), coalesce((select max(seq) from events), 0)"),
                 new("select pg_logical_emit_message(true, 'control-center', 'shipment')"),
             },
         };
-        var at = new DateTimeOffset((DateTime)(await batch.ExecuteScalarAsync(cancellationToken))!, TimeSpan.Zero);
+        DateTimeOffset at;
+        long lastSeq;
+        await using (var marked = await batch.ExecuteReaderAsync(cancellationToken))
+        {
+            await marked.ReadAsync(cancellationToken);
+            (at, lastSeq) = (marked.GetFieldValue<DateTimeOffset>(0), marked.GetInt64(1));
+            await marked.NextResultAsync(cancellationToken);
+        }
+
         await using var command = new NpgsqlCommand("select pg_current_wal_flush_lsn()::text, timeline_id from pg_control_checkpoint()", standing.Connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return (at, (uint)reader.GetInt32(1), Lsn.TryParse(reader.GetString(0))!.Value);
+        return (at, (uint)reader.GetInt32(1), Lsn.TryParse(reader.GetString(0))!.Value, lastSeq);
     }
 
     private static async Task<Lsn> WrittenAsync(Standing standing, CancellationToken cancellationToken)
@@ -216,12 +224,14 @@ public sealed class StreamWal(
     }
 
     private async Task RecordAsync(
-        Guid id, DateTimeOffset at, uint timeline, Lsn through, ResticUpload upload, bool seal, double seconds, CancellationToken cancellationToken)
+        Guid id, DateTimeOffset at, uint timeline, Lsn through, long lastSeq, ResticUpload upload, bool seal, double seconds, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """
-            insert into wal_shipments (id, at, timeline, through, snapshot_id, is_sealed, bytes_added, seconds)
-            values (@id, @at, @timeline, @through::pg_lsn, @snapshot, @sealed, @bytes, @seconds)
+            insert into wal_shipments (id, at, timeline, through, snapshot_id, is_sealed, bytes_added, seconds, last_seq, exposed_since)
+            select @id, @at, @timeline, @through::pg_lsn, @snapshot, @sealed, @bytes, @seconds, @last,
+                (select e.at from events e where e.seq > b.last_seq and e.seq <= @last order by e.seq limit 1)
+            from (select 1) x left join lateral (select last_seq from wal_shipments where at < @at order by at desc limit 1) b on true
             """);
         command.Parameters.AddWithValue("id", id);
         command.Parameters.AddWithValue("at", at);
@@ -231,6 +241,7 @@ public sealed class StreamWal(
         command.Parameters.AddWithValue("sealed", seal);
         command.Parameters.AddWithValue("bytes", upload.DataAdded);
         command.Parameters.AddWithValue("seconds", (decimal)seconds);
+        command.Parameters.AddWithValue("last", lastSeq);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
