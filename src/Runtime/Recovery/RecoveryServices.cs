@@ -4,6 +4,7 @@ using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace ControlCenter.Runtime.Recovery;
 
@@ -14,6 +15,12 @@ public static class RecoveryServices
     public static IServiceCollection AddRecovery(this IServiceCollection services, RecoverySettings? settings)
     {
         services.AddSingleton<RecoveryQueries>();
+        services.TryAddSingleton(new OwnCluster(null));
+        services.AddSingleton<RestoreQueries>();
+        services.AddSingleton<RequestRestore>();
+        services.AddSingleton<ReplaceDatabase>();
+        services.AddSingleton<RemoveRestore>();
+        services.AddSingleton<RecordReplacement>();
         if (settings is null)
         {
             return services;
@@ -29,11 +36,14 @@ public static class RecoveryServices
         services.AddSingleton<VerifyRepository>();
         services.AddSingleton<ApplyRetention>();
         services.AddSingleton<RestoreCluster>();
+        services.AddSingleton<RestoreDatabase>();
+        services.AddSingleton<RestoreRows>();
         services.AddService<StreamWal>();
         services.AddSingleton<Job, BaseBackupJob>();
         services.AddSingleton<Job, DumpJob>();
         services.AddSingleton<Job, VerifyRepositoryJob>();
         services.AddSingleton<Job, RetentionJob>();
+        services.AddSingleton<Job, RestoreJob>();
         return services;
     }
 }
