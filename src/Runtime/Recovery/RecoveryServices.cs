@@ -4,6 +4,7 @@ using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace ControlCenter.Runtime.Recovery;
 
@@ -17,6 +18,12 @@ public static class RecoveryServices
         services.AddSingleton<RepositoryQueries>();
         services.AddSingleton<RecoveryFiguresQueries>();
         services.AddSingleton<ReviewMilestone>();
+        services.TryAddSingleton(new OwnCluster(null));
+        services.AddSingleton<RestoreQueries>();
+        services.AddSingleton<RequestRestore>();
+        services.AddSingleton<ReplaceDatabase>();
+        services.AddSingleton<RemoveRestore>();
+        services.AddSingleton<RecordReplacement>();
         if (settings is null)
         {
             return services;
@@ -32,11 +39,14 @@ public static class RecoveryServices
         services.AddSingleton<VerifyRepository>();
         services.AddSingleton<ApplyRetention>();
         services.AddSingleton<RestoreCluster>();
+        services.AddSingleton<RestoreDatabase>();
+        services.AddSingleton<RestoreRows>();
         services.AddService<StreamWal>();
         services.AddSingleton<Job, BaseBackupJob>();
         services.AddSingleton<Job, DumpJob>();
         services.AddSingleton<Job, VerifyRepositoryJob>();
         services.AddSingleton<Job, RetentionJob>();
+        services.AddSingleton<Job, RestoreJob>();
         return services;
     }
 }

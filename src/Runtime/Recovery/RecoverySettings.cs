@@ -19,6 +19,9 @@ public sealed record RecoverySettings(string Folder, string Repository, string P
     /// <summary>What is being uploaded; what a dead host left of a backup is removed before the next of its kind.</summary>
     public string ScratchFolder => Path.Combine(Folder, "scratch");
 
+    /// <summary>What was restored beside the database that runs: a folder each.</summary>
+    public string RestoresFolder => Path.Combine(Folder, "restores");
+
     /// <summary>restic's own cache.</summary>
     public string CacheFolder => Path.Combine(Folder, "cache");
 }

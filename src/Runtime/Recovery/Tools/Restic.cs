@@ -91,8 +91,26 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     /// <param name="snapshot">Which.</param>
     /// <param name="target">The folder that its absolute paths are put below.</param>
     /// <param name="cancellationToken">Breaks it off.</param>
-    public async Task RestoreAsync(string snapshot, string target, CancellationToken cancellationToken) =>
-        Check("restore", await RunAsync(["restore", snapshot, "--target", target, "--verify", "--no-lock"], cancellationToken));
+    public async Task RestoreAsync(string snapshot, string target, CancellationToken cancellationToken)
+    {
+        // It says nothing while it writes, and nothing while it reads back what it wrote.
+        var written = 0L;
+        var run = Run(["restore", snapshot, "--target", target, "--verify", "--no-lock"]) with
+        {
+            Silence = TimeSpan.FromMinutes(30),
+            Works = () => written < (written = SizeOf(target)),
+        };
+        Check("restore", await ToolProcess.RunAsync(run, time, cancellationToken));
+    }
+
+    /// <summary>How large a snapshot's files are once they are restored, in bytes.</summary>
+    public async Task<long> SizeAsync(string snapshot, CancellationToken cancellationToken)
+    {
+        var result = await RunAsync(["stats", "--json", "--no-lock", "--mode", "restore-size", snapshot], cancellationToken);
+        Check("measure a snapshot", result);
+        using var stats = JsonDocument.Parse(result.Output);
+        return stats.RootElement.GetProperty("total_size").GetInt64();
+    }
 
     /// <summary>Forgets snapshots. Their data stays until it is pruned.</summary>
     public async Task ForgetAsync(IReadOnlyCollection<string> snapshots, CancellationToken cancellationToken)
@@ -119,6 +137,9 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
             throw new ToolException($"The repository is damaged: {Summary(result)}", result.ExitCode);
         }
     }
+
+    private static long SizeOf(string folder) =>
+        Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.Length) : 0;
 
     private Task<ToolResult> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
         ToolProcess.RunAsync(Run(arguments), time, cancellationToken);
