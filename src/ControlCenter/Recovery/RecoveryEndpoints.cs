@@ -1,10 +1,12 @@
 using System.Text.Json;
 using ControlCenter.Bus;
 using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Recovery;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Drills;
 
 namespace ControlCenter.Recovery;
 
@@ -34,5 +36,18 @@ internal static class RecoveryEndpoints
                 new RunJobRequest(Payload: JsonSerializer.SerializeToElement(new { reason = request.Reason, milestone = request.Milestone })),
                 call.Caller, call.Idempotency, call.Aborted);
         });
+        MapDrills(routes);
+    }
+
+    private static void MapDrills(IEndpointRouteBuilder routes)
+    {
+        routes.MapQuery<DrillQueries, Page<RestoreDrillView>>("/restore-drills", "list", async (drills, http) =>
+            await drills.ListAsync(BusRoutes.OptionalWord<DrillScenario>(http, "scenario"), BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<DrillQueries, DrillOverview>("/restore-drills/overview", "overview", async (drills, http) => await drills.OverviewAsync(http.RequestAborted));
+        routes.MapQuery<DrillQueries, RestoreDrillStory>("/restore-drills/{id}", "drill", (drills, http) => drills.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+        routes.MapCommand<RequestDrill, RequestDrillRequest, JobRunReference>(
+            "/restore-drills", 202, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapCommand<RecordRootCause, RecordRootCauseRequest, RestoreDrillView>(
+            "/restore-drills/{id}/root-cause", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
     }
 }
