@@ -1,5 +1,6 @@
 using ControlCenter.Access;
 using ControlCenter.Bus;
+using ControlCenter.CommandLine;
 using ControlCenter.Dashboard;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Costs;
@@ -11,6 +12,7 @@ using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Restore;
+using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -43,6 +45,16 @@ internal static class ControlCenterHost
             : null;
 
         await using var app = await StartAppAsync(settings, settings.Database ?? embedded!.ConnectionString, cancellationToken);
+        if (settings.IsRehearsal)
+        {
+            // It is not to outlive the drill: when the host of the drill dies, so does its end of this pipe.
+            _ = Task.Run(async () =>
+            {
+                await Console.In.ReadToEndAsync(CancellationToken.None);
+                app.Lifetime.StopApplication();
+            }, CancellationToken.None);
+        }
+
         await FounderAccess.AnnounceAsync(app, settings, cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken);
         return app.Services.GetRequiredService<HostRestart>().IsRequested;
@@ -111,6 +123,7 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), System.Environment.MachineName, settings.Surface));
         builder.Services.AddSingleton(new OwnCluster(settings.Database is null ? settings.Home : null));
         builder.Services.AddRuntime(connectionString);
+        builder.Services.AddSingleton(new DrillPrograms(RunnerProcess.Program, AppContext.BaseDirectory));
         builder.Services.AddRecovery(settings.Recovery);
         builder.Services.AddBus();
         builder.Services.AddService<KeepRateLimits>();
@@ -121,6 +134,11 @@ internal static class ControlCenterHost
 
         builder.Services.AddSignIn(settings);
         builder.Services.AddDashboard();
+        if (settings.IsRehearsal)
+        {
+            builder.Services.KeepStill();
+        }
+
         var app = builder.Build();
         app.UseSecurityHeaders();
         app.MapBus();

@@ -2,11 +2,13 @@ using System.Globalization;
 using System.Text.Json;
 using ControlCenter.Bus;
 using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Recovery;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Backups;
+using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Recovery.Restore;
 
 namespace ControlCenter.Recovery;
@@ -48,6 +50,19 @@ internal static class RecoveryEndpoints
         routes.MapCommand<ReplaceDatabase, ReplaceRequest, RestoreReference>(
             "/restores/{id}/replace", 202, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapRemoval<RemoveRestore>("/restores/{id}", (command, call) => command.ExecuteAsync(call.Id(), call.Caller, call.Aborted));
+        MapDrills(routes);
+    }
+
+    private static void MapDrills(IEndpointRouteBuilder routes)
+    {
+        routes.MapQuery<DrillQueries, Page<RestoreDrillView>>("/restore-drills", "list", async (drills, http) =>
+            await drills.ListAsync(BusRoutes.OptionalWord<DrillScenario>(http, "scenario"), BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<DrillQueries, DrillOverview>("/restore-drills/overview", "overview", async (drills, http) => await drills.OverviewAsync(http.RequestAborted));
+        routes.MapQuery<DrillQueries, RestoreDrillStory>("/restore-drills/{id}", "drill", (drills, http) => drills.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+        routes.MapCommand<RequestDrill, RequestDrillRequest, JobRunReference>(
+            "/restore-drills", 202, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapCommand<RecordRootCause, RecordRootCauseRequest, RestoreDrillView>(
+            "/restore-drills/{id}/root-cause", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
     }
 
     private static DateTimeOffset? MomentIn(HttpContext http)

@@ -1,10 +1,12 @@
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Recovery.Backups;
+using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 
 namespace ControlCenter.Runtime.Recovery;
 
@@ -24,6 +26,10 @@ public static class RecoveryServices
         services.AddSingleton<ReplaceDatabase>();
         services.AddSingleton<RemoveRestore>();
         services.AddSingleton<RecordReplacement>();
+        services.AddSingleton<DrillQueries>();
+        services.AddSingleton<DrillLog>();
+        services.AddSingleton<RequestDrill>();
+        services.AddSingleton<RecordRootCause>();
         if (settings is null)
         {
             return services;
@@ -47,6 +53,25 @@ public static class RecoveryServices
         services.AddSingleton<Job, VerifyRepositoryJob>();
         services.AddSingleton<Job, RetentionJob>();
         services.AddSingleton<Job, RestoreJob>();
+        return services.AddDrills();
+    }
+
+    private static IServiceCollection AddDrills(this IServiceCollection services)
+    {
+        services.AddSingleton<ScratchRestore>();
+        services.AddSingleton<IDrillProof, ProveDatabase>();
+        services.AddSingleton<IDrillProof, ProveServices>();
+        services.AddSingleton<IDrillProof, ProveFiles>();
+        services.AddSingleton<IDrillProof, ProveInterruptedTask>();
+        services.AddSingleton<IDrillProof, ProveRollback>();
+        services.AddSingleton(provider => new RunDrill(
+            provider.GetRequiredService<DrillLog>(), provider.GetRequiredService<DrillQueries>(), provider.GetRequiredService<DrillFile>(), provider.GetServices<IDrillProof>(),
+            provider.GetRequiredService<RecoverySettings>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RunDrill>>()));
+        foreach (var schedule in DrillSchedule.All)
+        {
+            services.AddSingleton<Job>(provider => new DrillJob(schedule, provider.GetRequiredService<RunDrill>()));
+        }
+
         return services;
     }
 }

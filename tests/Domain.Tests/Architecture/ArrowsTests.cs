@@ -44,7 +44,7 @@ public sealed partial class ArrowsTests
         [("Orchestration", "Governance")] = "what a budget withholds, and while nothing is admitted, is not assigned",
         [("Orchestration", "Models")] = "an agent whose models cannot be reached is not started",
         [("Runner", "Execution")] = "a runner speaks the protocol of what it runs",
-        [("Recovery", "Access")] = "who has the database restored, and has it take the running one's place, is audited in the same transaction",
+        [("Recovery", "Access")] = "who has the database restored, and has it take the running one's place, is audited in the same transaction, as the root cause of a drill that failed is",
         [("Recovery", "Jobs")] = "backups are taken by jobs",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
@@ -66,6 +66,7 @@ public sealed partial class ArrowsTests
         ["agent_definitions"] = "Execution", ["definition_agents"] = "Execution", ["sessions"] = "Execution", ["runtimes"] = "Execution",
         ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
         ["backups"] = "Recovery", ["wal_shipments"] = "Recovery", ["repository_checks"] = "Recovery", ["restores"] = "Recovery", ["lost_futures"] = "EventLog",
+        ["restore_drills"] = "Recovery", ["restore_drill_markers"] = "Recovery",
         ["assignment_policy"] = "Orchestration", ["stalls"] = "Orchestration",
         ["jobs"] = "Jobs", ["job_runs"] = "Jobs", ["job_run_lines"] = "Jobs", ["job_leases"] = "Jobs", ["job_effects"] = "Jobs", ["retention_policies"] = "Jobs",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
