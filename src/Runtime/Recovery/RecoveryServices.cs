@@ -3,6 +3,7 @@ using ControlCenter.Runtime.Recovery.Backups;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
+using ControlCenter.Runtime.Recovery.Watching;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ControlCenter.Runtime.Recovery;
@@ -30,6 +31,8 @@ public static class RecoveryServices
         services.AddSingleton<ApplyRetention>();
         services.AddSingleton<RestoreCluster>();
         services.AddService<StreamWal>();
+        services.AddSingleton<LookAtRecovery>();
+        services.AddService<WatchRecovery>();
         services.AddSingleton<Job, BaseBackupJob>();
         services.AddSingleton<Job, DumpJob>();
         services.AddSingleton<Job, VerifyRepositoryJob>();

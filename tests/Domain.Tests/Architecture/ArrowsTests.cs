@@ -44,6 +44,7 @@ public sealed partial class ArrowsTests
         [("Orchestration", "Governance")] = "what a budget withholds, and while nothing is admitted, is not assigned",
         [("Orchestration", "Models")] = "an agent whose models cannot be reached is not started",
         [("Runner", "Execution")] = "a runner speaks the protocol of what it runs",
+        [("Recovery", "Health")] = "what is wrong with the backups is part of health",
         [("Recovery", "Jobs")] = "backups are taken by jobs",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
@@ -65,6 +66,7 @@ public sealed partial class ArrowsTests
         ["agent_definitions"] = "Execution", ["definition_agents"] = "Execution", ["sessions"] = "Execution", ["runtimes"] = "Execution",
         ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
         ["backups"] = "Recovery", ["wal_shipments"] = "Recovery", ["repository_checks"] = "Recovery",
+        ["recovery_problems"] = "Recovery", ["recovery_watch"] = "Recovery", ["storage_samples"] = "Recovery",
         ["assignment_policy"] = "Orchestration", ["stalls"] = "Orchestration",
         ["jobs"] = "Jobs", ["job_runs"] = "Jobs", ["job_run_lines"] = "Jobs", ["job_leases"] = "Jobs", ["job_effects"] = "Jobs", ["retention_policies"] = "Jobs",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
