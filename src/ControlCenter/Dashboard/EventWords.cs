@@ -126,6 +126,7 @@ internal static class EventWords
             "backup.wal_lost" => With("Log was lost", "detail"),
             "backup.retention_applied" => "Old backups were removed",
             "alert.raised" => With($"Alert ({Text("severity")})", "title"),
+            "alert.cleared" => With("Over", "title"),
             "runtime.deployed" => Text("before") is { Length: > 0 } before ? $"Version {Text("version")} runs, after {before}" : $"Version {Text("version")} runs for the first time",
             "runtime.events_removed" => $"Events through {Text("through")} removed: older than {Text("kept_days")} days",
             _ => $"{kind} {Shortened(data.GetRawText())}",

@@ -110,6 +110,7 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         "task.cancelled" => new("", "stop", "Cancelled"),
         "intervention.requested" or "intervention.acknowledged" or "intervention.effective" => new("info", "message", "Told"),
         "cost.rollups_differ" or "alert.raised" => new("bad", "alert", "Alert"),
+        "alert.cleared" => new("good", "check", "Over"),
         _ when kind.StartsWith("cost.", StringComparison.Ordinal) => new("", "money", "Cost"),
         "budget.exhausted" or "budget.task_held" => new("bad", "stop", "Used up"),
         "budget.soft_limit" or "budget.reservation_lost" => new("warn", "alert", "Budget"),

@@ -4,6 +4,7 @@ using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
+using ControlCenter.Runtime.Recovery.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -48,6 +49,8 @@ public static class RecoveryServices
         services.AddSingleton<RestoreDatabase>();
         services.AddSingleton<RestoreRows>();
         services.AddService<StreamWal>();
+        services.AddSingleton<LookAtRecovery>();
+        services.AddService<WatchRecovery>();
         services.AddSingleton<Job, BaseBackupJob>();
         services.AddSingleton<Job, DumpJob>();
         services.AddSingleton<Job, VerifyRepositoryJob>();

@@ -45,6 +45,7 @@ public sealed partial class ArrowsTests
         [("Orchestration", "Models")] = "an agent whose models cannot be reached is not started",
         [("Runner", "Execution")] = "a runner speaks the protocol of what it runs",
         [("Recovery", "Access")] = "who has the database restored, and has it take the running one's place, is audited in the same transaction, as the root cause of a drill that failed is",
+        [("Recovery", "Health")] = "what is wrong with the backups is part of health",
         [("Recovery", "Jobs")] = "backups are taken by jobs",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
@@ -67,6 +68,7 @@ public sealed partial class ArrowsTests
         ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
         ["backups"] = "Recovery", ["wal_shipments"] = "Recovery", ["repository_checks"] = "Recovery", ["restores"] = "Recovery", ["lost_futures"] = "EventLog",
         ["restore_drills"] = "Recovery", ["restore_drill_markers"] = "Recovery",
+        ["recovery_problems"] = "Recovery", ["recovery_watch"] = "Recovery", ["storage_samples"] = "Recovery",
         ["assignment_policy"] = "Orchestration", ["stalls"] = "Orchestration",
         ["jobs"] = "Jobs", ["job_runs"] = "Jobs", ["job_run_lines"] = "Jobs", ["job_leases"] = "Jobs", ["job_effects"] = "Jobs", ["retention_policies"] = "Jobs",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",

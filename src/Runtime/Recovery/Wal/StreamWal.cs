@@ -18,8 +18,6 @@ public sealed class StreamWal(
     NpgsqlDataSource database, Transactions transactions, RecoverySettings settings, Restic restic, PostgresTools tools, TimeProvider time, ILogger<StreamWal> logger)
     : SupervisedService("wal-stream", time, logger)
 {
-    private const long OneHost = 0x43435F57414C; // "CC_WAL"
-
     /// <summary>Finished segments are sealed by so many (1 GiB), or once the batch is so old.</summary>
     private const int SealSegments = 64;
 
@@ -30,7 +28,6 @@ public sealed class StreamWal(
 
     private static readonly TimeSpan LittleAfter = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan ReceivePatience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private readonly List<string> _unsealed = [];
@@ -61,10 +58,23 @@ public sealed class StreamWal(
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
+        try
+        {
+            await StreamAsync(stoppingToken);
+        }
+        catch (Exception fault) when (fault is ToolException or IOException && !stoppingToken.IsCancellationRequested)
+        {
+            await WatchedRepository.FailedAsync(database, fault, stoppingToken);
+            throw;
+        }
+    }
+
+    private async Task StreamAsync(CancellationToken stoppingToken)
+    {
         await using var connection = await database.OpenConnectionAsync(stoppingToken);
-        await WaitForTurnAsync(connection, stoppingToken);
+        await OneHost.WaitForTurnAsync(connection, OneHost.ShipsLog, Time, () => Beat("another host ships the log"), stoppingToken);
         Directory.CreateDirectory(settings.ScratchFolder);
-        await restic.EnsureAsync(stoppingToken);
+        await EnsureRepositoryAsync(connection, stoppingToken);
         await restic.UnlockAsync(stoppingToken);
         var (system, segmentBytes) = await ClusterAsync(connection, stoppingToken);
         if (segmentBytes != WalSegment.DefaultBytes)
@@ -208,18 +218,18 @@ public sealed class StreamWal(
         return (reader.GetString(0), (uint)reader.GetInt64(1));
     }
 
-    private async Task WaitForTurnAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    // One that was there and is not any more is a disk that is not mounted, more likely than not: a new one in its place
+    // would look like backups, and have none.
+    private async Task EnsureRepositoryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        while (true)
+        if (!await WatchedRepository.IsKnownAsync(connection, settings, cancellationToken))
         {
-            await using var command = new NpgsqlCommand($"select pg_try_advisory_lock({OneHost})", connection);
-            if ((bool)(await command.ExecuteScalarAsync(cancellationToken))!)
-            {
-                return;
-            }
-
-            Beat("another host ships the log");
-            await Task.Delay(AskAgain, Time, cancellationToken);
+            await restic.EnsureAsync(cancellationToken);
+            await WatchedRepository.BeginAsync(connection, settings, cancellationToken);
+        }
+        else if (!await restic.IsThereAsync(cancellationToken))
+        {
+            throw new ToolException("The repository is gone: it was there before, and no new one is made in its place.", null, RepositoryFault.Missing);
         }
     }
 
@@ -231,7 +241,8 @@ public sealed class StreamWal(
             insert into wal_shipments (id, at, timeline, through, snapshot_id, is_sealed, bytes_added, seconds, last_seq, exposed_since)
             select @id, @at, @timeline, @through::pg_lsn, @snapshot, @sealed, @bytes, @seconds, @last,
                 (select e.at from events e where e.seq > b.last_seq and e.seq <= @last order by e.seq limit 1)
-            from (select 1) x left join lateral (select last_seq from wal_shipments where at < @at order by at desc limit 1) b on true
+            from (select 1) x left join lateral (select last_seq from wal_shipments where at < @at order by at desc limit 1) b on true;
+            update recovery_watch set failures = 0, last_failure = null, last_fault = null where failures > 0
             """);
         command.Parameters.AddWithValue("id", id);
         command.Parameters.AddWithValue("at", at);
