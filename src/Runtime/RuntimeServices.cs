@@ -14,7 +14,9 @@ using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Limits;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Orchestration;
+using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Storage;
+using ControlCenter.Runtime.Storage.Restored;
 using ControlCenter.Runtime.Work;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -130,6 +132,7 @@ public static class RuntimeServices
         services.AddService<EscalateUncertainSessions>();
         services.AddService<EscalateBudgetBreaches>();
         services.AddService<EscalateStuckRuntimes>();
+        services.AddService<EscalateFailedDrills>();
 
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
@@ -153,6 +156,7 @@ public static class RuntimeServices
         services.AddService<WatchCostLag>();
 
         services.AddSingleton(provider => new TranscriptStore(Path.Combine(provider.GetRequiredService<DataFolder>().Folder, "transcripts")));
+        services.AddSingleton(provider => new DrillFile(Path.Combine(provider.GetRequiredService<DataFolder>().Folder, "state", "restore_drills.yaml")));
         services.AddSingleton<OutputFeed>();
         services.AddSingleton<AppendOutput>();
         services.AddSingleton<TranscriptQueries>();
@@ -210,6 +214,7 @@ public static class RuntimeServices
         services.AddSingleton<RecoverJobRuns>();
         services.AddSingleton<JobQueries>();
         services.AddSingleton<RunJobNow>();
+        services.AddSingleton<QueueJobRun>();
         services.AddSingleton<CancelJobRun>();
         services.AddSingleton<RetryJobRun>();
         services.AddSingleton<SetJobSchedule>();
@@ -223,6 +228,14 @@ public static class RuntimeServices
         services.AddSingleton<RetainedHistory, OldHostSamples>();
         services.AddSingleton<RetainedHistory, OldJobRuns>();
         services.AddSingleton<RetainedHistory, OldAuditEntries>();
+        services.AddSingleton<AfterRestore, JumpPlaces>();
+        services.AddSingleton<AfterRestore, EndRestoredRuntimes>();
+        services.AddSingleton<AfterRestore, LoseRestoredHosts>();
+        services.AddSingleton<AfterRestore, EndRestoredLeases>();
+        services.AddSingleton<AfterRestore, EndRestoredLeadership>();
+        services.AddSingleton<AfterRestore, EndRestoredJobLeases>();
+        services.AddSingleton<AfterRestore, EndRestoredLinks>();
+        services.AddSingleton<HostRestart>();
         services.AddSingleton<Job, TrimHistory>();
         services.AddSingleton<Job, CheckDatabase>();
         services.AddService<TriggerJobs>();
@@ -238,8 +251,13 @@ public static class RuntimeServices
         where TService : SupervisedService
     {
         services.AddSingleton<TService>();
-        services.AddSingleton<SupervisedService>(provider => provider.GetRequiredService<TService>());
-        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<TService>());
+        ServiceDescriptor[] run =
+        [
+            ServiceDescriptor.Singleton<SupervisedService>(provider => provider.GetRequiredService<TService>()),
+            ServiceDescriptor.Singleton<IHostedService>(provider => provider.GetRequiredService<TService>()),
+        ];
+        services.Add(run);
+        services.AddSingleton(new Supervision(typeof(TService), run));
         return services;
     }
 }

@@ -7,7 +7,13 @@ const short = (seconds) => {
   return `${count} ${name === "day" && count !== 1 ? "days" : name}`;
 };
 
-// <cc-time at="…" mode="ago|left|clock">: ticks here, so that no page renders on the server only because time goes by.
+const dates = {
+  date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+  day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }),
+  short: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }),
+};
+
+// <cc-time at="…" mode="ago|left|clock|date|day|short">: ticks here, so that no page renders on the server only because time goes by.
 class CcTime extends HTMLElement {
   static observedAttributes = ["at", "mode"];
   static all = new Set();
@@ -19,13 +25,43 @@ class CcTime extends HTMLElement {
     if (Number.isNaN(at.getTime())) { this.textContent = "never"; this.removeAttribute("title"); return; }
     const seconds = (Date.now() - at) / 1000;
     const mode = this.getAttribute("mode") ?? "ago";
-    const text = mode === "clock" ? at.toLocaleTimeString() : mode === "left" ? (seconds >= 0 ? "over" : `${short(-seconds)} left`) : seconds < 1 ? "now" : `${short(seconds)} ago`;
+    const text = dates[mode] ? dates[mode].format(at) : mode === "clock" ? at.toLocaleTimeString() : mode === "left" ? (seconds >= 0 ? "over" : `${short(-seconds)} left`) : seconds < 1 ? "now" : `${short(seconds)} ago`;
     if (this.textContent !== text) this.textContent = text;
     this.title = `${at.toLocaleString()}\n${at.toISOString()} UTC`;
   }
 }
 customElements.define("cc-time", CcTime);
 setInterval(() => { if (!document.hidden) CcTime.all.forEach((t) => t.show()); }, 1000);
+
+// <cc-moment at="…">: a moment that is typed in the viewer's zone and told in UTC. What has more than seconds keeps them until it is typed over.
+class CcMoment extends HTMLElement {
+  static observedAttributes = ["at"];
+  connectedCallback() {
+    if (!this.input) {
+      this.input = document.createElement("input");
+      Object.assign(this.input, { type: "datetime-local", step: "1", className: "input" });
+      this.input.addEventListener("change", (e) => {
+        e.stopPropagation();
+        const at = new Date(this.input.value);
+        if (Number.isNaN(at.getTime())) return;
+        this.value = at.toISOString();
+        this.dispatchEvent(new Event("change", { bubbles: true }));
+      });
+      this.append(this.input);
+      const label = this.id && document.querySelector(`label[for="${CSS.escape(this.id)}"]`);
+      if (label) { this.input.id = `${this.id}-input`; label.htmlFor = this.input.id; }
+    }
+    this.show();
+  }
+  attributeChangedCallback() { this.show(); }
+  show() {
+    const at = new Date(this.getAttribute("at") ?? NaN);
+    if (!this.input || Number.isNaN(at.getTime())) return;
+    const two = (n) => String(n).padStart(2, "0");
+    this.input.value = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  }
+}
+customElements.define("cc-moment", CcMoment);
 
 // Keys: a control says which key presses it (data-key="a", data-key="g o"), or that a key brings the focus to it (data-key-focus="/").
 let prefix = "";

@@ -5,11 +5,15 @@ using ControlCenter.Domain.Jobs;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
+using ControlCenter.Runtime.Storage.Invariants;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Jobs;
 
-/// <summary>Looks through every table and index for damage that PostgreSQL would only notice when it reads them, with its own <c>pg_amcheck</c>.</summary>
+/// <summary>
+/// Looks through every table and index for damage that PostgreSQL would only notice when it reads them, with its own <c>pg_amcheck</c>,
+/// and then whether what is in them is what it must be (<see cref="CheckInvariants"/>).
+/// </summary>
 public sealed class CheckDatabase(NpgsqlDataSource database, DatabaseAddress address, Transactions transactions) : Job
 {
     // pg_amcheck's own: 2 for damage that was found, 1 for anything else that went wrong (PostgreSQL manual, pg_amcheck).
@@ -25,7 +29,7 @@ public sealed class CheckDatabase(NpgsqlDataSource database, DatabaseAddress add
     public override string Title => "Check the database";
 
     /// <inheritdoc />
-    public override string Description => "Reads every table and index and checks that they agree (pg_amcheck). Damage is an alert; a check that could not be made has failed.";
+    public override string Description => "Reads every table and index and checks that they agree (pg_amcheck), and that what they say is consistent: each held task has its lease, each budget is the sum of its costs. Damage is an alert; a check that could not be made has failed.";
 
     /// <inheritdoc />
     public override string DefaultCron => "0 4 * * 0";
@@ -48,10 +52,12 @@ public sealed class CheckDatabase(NpgsqlDataSource database, DatabaseAddress add
         {
             case 0:
                 var read = await RelationsAsync(cancellationToken);
-                await run.ProgressAsync(100, string.Create(CultureInfo.InvariantCulture, $"no damage in {read} tables and indexes"), cancellationToken);
+                await RequireInvariantsAsync(run, cancellationToken);
+                await run.ProgressAsync(100, string.Create(CultureInfo.InvariantCulture, $"no damage in {read} tables and indexes, and {CheckInvariants.All.Count} invariants hold"), cancellationToken);
                 return;
             case FoundDamage:
-                await TellAsync(run, lines, cancellationToken);
+                await TellAsync(
+                    run, "The database is damaged", lines, "Stop writing, keep a copy of the data folder, and restore from the newest backup that passes its check.", cancellationToken);
                 throw new JobRefusedException(string.Create(CultureInfo.InvariantCulture, $"Damage was found; the log has {lines.Count} lines of it. First: {lines.FirstOrDefault()}"));
             default:
                 throw new InvalidOperationException(string.Create(
@@ -126,15 +132,36 @@ public sealed class CheckDatabase(NpgsqlDataSource database, DatabaseAddress add
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private Task TellAsync(JobRun run, List<string> lines, CancellationToken cancellationToken) =>
+    private async Task RequireInvariantsAsync(JobRun run, CancellationToken cancellationToken)
+    {
+        await run.ProgressAsync(60, "what is in them is looked at", cancellationToken);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var broken = new List<string>();
+        foreach (var verdict in await CheckInvariants.ExecuteAsync(connection, cancellationToken))
+        {
+            await run.LogAsync(verdict.Passed ? $"{verdict.Name}: holds" : $"{verdict.Name}: {verdict.Detail}", cancellationToken);
+            if (!verdict.Passed)
+            {
+                broken.Add($"{verdict.Sentence} Not so: {verdict.Detail}");
+            }
+        }
+
+        if (broken.Count > 0)
+        {
+            await TellAsync(
+                run, "The database contradicts itself", broken, "Find what wrote it in the events of what is named; where that cannot be mended, restore the moment before it.", cancellationToken);
+            throw new JobRefusedException(string.Create(CultureInfo.InvariantCulture, $"{broken.Count} of {CheckInvariants.All.Count} invariants do not hold. First: {broken[0]}"));
+        }
+    }
+
+    private Task TellAsync(JobRun run, string title, List<string> lines, string remedy, CancellationToken cancellationToken) =>
         transactions.RunAsync(Caller.Host, async (unit, ct) =>
         {
             if (await run.OnceAsync(unit, "alert", ct))
             {
                 unit.Record("alert.raised", ("job", Name), new
                 {
-                    Severity = "critical", Title = "The database is damaged", Detail = string.Join('\n', lines.Take(5)), run.RunId,
-                    Remedy = "Stop writing, keep a copy of the data folder, and restore from the newest backup that passes its check.",
+                    Severity = "critical", Title = title, Detail = string.Join('\n', lines.Take(5)), run.RunId, Remedy = remedy,
                 });
             }
 

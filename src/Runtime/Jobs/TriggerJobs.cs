@@ -1,5 +1,6 @@
 using System.Globalization;
 using ControlCenter.Domain.Access;
+using ControlCenter.Domain.Jobs;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
@@ -11,7 +12,7 @@ namespace ControlCenter.Runtime.Jobs;
 /// <summary>Sees to it that every job has a row and a trigger, and that the trigger is what its schedule says, whoever changed that on whatever host.</summary>
 public sealed class TriggerJobs(
     NpgsqlDataSource database, RegisteredJobs jobs, PlanJobRuns plan, EnsureJobs ensure, JobSignal signal, TimeProvider time, ILoggerFactory loggers)
-    : SupervisedService("job-triggers", time, loggers.CreateLogger<TriggerJobs>())
+    : SupervisedService("job-triggers", time, loggers.CreateLogger<TriggerJobs>()), IActsOutside
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
@@ -50,8 +51,9 @@ public sealed class TriggerJobs(
     private async Task<SortedDictionary<string, (string Cron, string TimeZone)>> SchedulesAsync(CancellationToken cancellationToken)
     {
         var schedules = new SortedDictionary<string, (string Cron, string TimeZone)>(StringComparer.Ordinal);
-        await using var command = database.CreateCommand("select name, cron, time_zone from jobs where name = any(@jobs) and paused_at is null");
+        await using var command = database.CreateCommand("select name, cron, time_zone from jobs where name = any(@jobs) and paused_at is null and cron <> @never");
         command.Parameters.AddWithValue("jobs", jobs.Names);
+        command.Parameters.AddWithValue("never", ScheduleWords.OnRequest);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {

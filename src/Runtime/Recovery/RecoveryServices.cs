@@ -1,9 +1,13 @@
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Recovery.Backups;
+using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
+using ControlCenter.Runtime.Recovery.Watching;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 
 namespace ControlCenter.Runtime.Recovery;
 
@@ -14,6 +18,20 @@ public static class RecoveryServices
     public static IServiceCollection AddRecovery(this IServiceCollection services, RecoverySettings? settings)
     {
         services.AddSingleton<RecoveryQueries>();
+        services.AddSingleton<RepositoryQueries>();
+        services.AddSingleton<RecoveryFiguresQueries>();
+        services.AddSingleton<ReviewMilestone>();
+        services.TryAddSingleton(new OwnCluster(null));
+        services.AddSingleton<RestoreQueries>();
+        services.AddSingleton<EventsAround>();
+        services.AddSingleton<RequestRestore>();
+        services.AddSingleton<ReplaceDatabase>();
+        services.AddSingleton<RemoveRestore>();
+        services.AddSingleton<RecordReplacement>();
+        services.AddSingleton<DrillQueries>();
+        services.AddSingleton<DrillLog>();
+        services.AddSingleton<RequestDrill>();
+        services.AddSingleton<RecordRootCause>();
         if (settings is null)
         {
             return services;
@@ -29,11 +47,35 @@ public static class RecoveryServices
         services.AddSingleton<VerifyRepository>();
         services.AddSingleton<ApplyRetention>();
         services.AddSingleton<RestoreCluster>();
+        services.AddSingleton<RestoreDatabase>();
+        services.AddSingleton<RestoreRows>();
         services.AddService<StreamWal>();
+        services.AddSingleton<LookAtRecovery>();
+        services.AddService<WatchRecovery>();
         services.AddSingleton<Job, BaseBackupJob>();
         services.AddSingleton<Job, DumpJob>();
         services.AddSingleton<Job, VerifyRepositoryJob>();
         services.AddSingleton<Job, RetentionJob>();
+        services.AddSingleton<Job, RestoreJob>();
+        return services.AddDrills();
+    }
+
+    private static IServiceCollection AddDrills(this IServiceCollection services)
+    {
+        services.AddSingleton<ScratchRestore>();
+        services.AddSingleton<IDrillProof, ProveDatabase>();
+        services.AddSingleton<IDrillProof, ProveServices>();
+        services.AddSingleton<IDrillProof, ProveFiles>();
+        services.AddSingleton<IDrillProof, ProveInterruptedTask>();
+        services.AddSingleton<IDrillProof, ProveRollback>();
+        services.AddSingleton(provider => new RunDrill(
+            provider.GetRequiredService<DrillLog>(), provider.GetRequiredService<DrillQueries>(), provider.GetRequiredService<DrillFile>(), provider.GetServices<IDrillProof>(),
+            provider.GetRequiredService<RecoverySettings>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RunDrill>>()));
+        foreach (var schedule in DrillSchedule.All)
+        {
+            services.AddSingleton<Job>(provider => new DrillJob(schedule, provider.GetRequiredService<RunDrill>()));
+        }
+
         return services;
     }
 }
