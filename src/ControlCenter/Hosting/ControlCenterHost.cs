@@ -11,6 +11,7 @@ using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
@@ -24,8 +25,18 @@ internal static class ControlCenterHost
     // In-flight requests, streams and PostgreSQL are all to end within 30 s of a SIGTERM (OR-23); what is left is PostgreSQL's.
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
 
-    /// <summary>Runs until the process is told to stop.</summary>
+    /// <summary>Runs until the process is told to stop. A restored database that takes the place of the running one has it start again in between.</summary>
     public static async Task<int> RunAsync(HostSettings settings, CancellationToken cancellationToken)
+    {
+        while (await RunOnceAsync(settings, cancellationToken))
+        {
+        }
+
+        return 0;
+    }
+
+    // From the database up and down again; true to do it once more.
+    private static async Task<bool> RunOnceAsync(HostSettings settings, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(settings.Home);
         using var startLog = LoggerFactory.Create(logging => HostLogging.Configure(logging, settings));
@@ -46,7 +57,7 @@ internal static class ControlCenterHost
 
         await FounderAccess.AnnounceAsync(app, settings, cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken);
-        return 0;
+        return app.Services.GetRequiredService<HostRestart>().IsRequested;
     }
 
     /// <summary>Starts everything but PostgreSQL: schema, founder, services, doors.</summary>
@@ -61,6 +72,7 @@ internal static class ControlCenterHost
         await app.Services.GetRequiredService<MigrateDatabase>().ExecuteAsync(cancellationToken);
         await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
         await app.Services.GetRequiredService<RecordDeployment>().ExecuteAsync(HostVersion.Current, cancellationToken);
+        await app.Services.GetRequiredService<RecordReplacement>().ExecuteAsync(cancellationToken);
         await app.Services.GetRequiredService<LoadCatalogue>().ExecuteAsync(cancellationToken);
         await app.Services.GetRequiredService<LocalHost>().EnsureAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
@@ -109,6 +121,7 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(new CostEnvironment(settings.Environment));
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), System.Environment.MachineName, settings.Surface));
+        builder.Services.AddSingleton(new OwnCluster(settings.Database is null ? settings.Home : null));
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddSingleton(new DrillPrograms(RunnerProcess.Program, AppContext.BaseDirectory));
         builder.Services.AddRecovery(settings.Recovery);

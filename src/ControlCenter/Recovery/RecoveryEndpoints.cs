@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using ControlCenter.Bus;
 using ControlCenter.Domain.Problems;
@@ -6,7 +7,9 @@ using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Backups;
 using ControlCenter.Runtime.Recovery.Drills;
+using ControlCenter.Runtime.Recovery.Restore;
 
 namespace ControlCenter.Recovery;
 
@@ -22,6 +25,9 @@ internal static class RecoveryEndpoints
     public static void MapRecovery(this IEndpointRouteBuilder routes)
     {
         routes.MapQuery<RecoveryQueries, RecoveryState>("/recovery", "state", async (recovery, http) => await recovery.StateAsync(http.RequestAborted));
+        routes.MapQuery<RecoveryFiguresQueries, RecoveryFigures>("/recovery/figures", "figures", async (figures, http) => await figures.ReadAsync(http.RequestAborted));
+        routes.MapCommand<ReviewMilestone, NoBody, ReviewedMilestone>(
+            "/backups/{id}/review", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Caller, call.Idempotency, call.Aborted));
         routes.MapQuery<RecoveryQueries, Page<BackupView>>("/backups", "list", async (recovery, http) => await recovery.ListAsync(BusRoutes.PageIn(http), http.RequestAborted));
         routes.MapCommand<RunJobNow, TakeBackupRequest, JobRunReference>("/backups", 202, (command, call) =>
         {
@@ -36,6 +42,14 @@ internal static class RecoveryEndpoints
                 new RunJobRequest(Payload: JsonSerializer.SerializeToElement(new { reason = request.Reason, milestone = request.Milestone })),
                 call.Caller, call.Idempotency, call.Aborted);
         });
+        routes.MapQuery<RestoreQueries, RestorePreview>("/restores/plan", "repository", (restores, http) => restores.PreviewAsync(MomentIn(http), http.RequestAborted));
+        routes.MapQuery<RestoreQueries, Page<RestoreView>>("/restores", "list", async (restores, http) => await restores.ListAsync(BusRoutes.PageIn(http), http.RequestAborted));
+        routes.MapQuery<RestoreQueries, RestoreView>("/restores/{id}", "restore", (restores, http) => restores.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+        routes.MapCommand<RequestRestore, RestoreRequest, RestoreReference>(
+            "/restores", 202, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapCommand<ReplaceDatabase, ReplaceRequest, RestoreReference>(
+            "/restores/{id}/replace", 202, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapRemoval<RemoveRestore>("/restores/{id}", (command, call) => command.ExecuteAsync(call.Id(), call.Caller, call.Aborted));
         MapDrills(routes);
     }
 
@@ -49,5 +63,13 @@ internal static class RecoveryEndpoints
             "/restore-drills", 202, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapCommand<RecordRootCause, RecordRootCauseRequest, RestoreDrillView>(
             "/restore-drills/{id}/root-cause", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
+    }
+
+    private static DateTimeOffset? MomentIn(HttpContext http)
+    {
+        var text = http.Request.Query["to"].ToString();
+        return text.Length == 0 ? null
+            : DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at.ToUniversalTime()
+            : throw new ValidationException("to", $"A time such as 2026-03-30T14:30:00Z; '{text}' was given.");
     }
 }

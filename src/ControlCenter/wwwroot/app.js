@@ -7,7 +7,13 @@ const short = (seconds) => {
   return `${count} ${name === "day" && count !== 1 ? "days" : name}`;
 };
 
-// <cc-time at="…" mode="ago|left|clock">: ticks here, so that no page renders on the server only because time goes by.
+const dates = {
+  date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+  day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }),
+  short: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }),
+};
+
+// <cc-time at="…" mode="ago|left|clock|date|day|short">: ticks here, so that no page renders on the server only because time goes by.
 class CcTime extends HTMLElement {
   static observedAttributes = ["at", "mode"];
   static all = new Set();
@@ -19,7 +25,7 @@ class CcTime extends HTMLElement {
     if (Number.isNaN(at.getTime())) { this.textContent = "never"; this.removeAttribute("title"); return; }
     const seconds = (Date.now() - at) / 1000;
     const mode = this.getAttribute("mode") ?? "ago";
-    const text = mode === "clock" ? at.toLocaleTimeString() : mode === "left" ? (seconds >= 0 ? "over" : `${short(-seconds)} left`) : seconds < 1 ? "now" : `${short(seconds)} ago`;
+    const text = dates[mode] ? dates[mode].format(at) : mode === "clock" ? at.toLocaleTimeString() : mode === "left" ? (seconds >= 0 ? "over" : `${short(-seconds)} left`) : seconds < 1 ? "now" : `${short(seconds)} ago`;
     if (this.textContent !== text) this.textContent = text;
     this.title = `${at.toLocaleString()}\n${at.toISOString()} UTC`;
   }

@@ -103,6 +103,9 @@ public enum Permission
     /// <summary>End a job's run.</summary>
     CancelJobs,
 
+    /// <summary>Have the database restored to an earlier moment, and have that take the running one's place.</summary>
+    RestoreDatabase,
+
     /// <summary>Not subject to the limits for one actor; several streams at once (bus-api.md, Limits).</summary>
     Unthrottled,
 }

@@ -5,6 +5,9 @@ namespace ControlCenter.Domain.Jobs;
 /// <summary>A schedule in words: the usual forms; any other is told by its cron expression.</summary>
 public static class ScheduleWords
 {
+    /// <summary>A time that never comes (February the 30th): the schedule of a job that runs only when somebody asks for it.</summary>
+    public const string OnRequest = "0 0 30 2 *";
+
     private static readonly string[] Days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
     /// <summary>What a cron expression of five fields means.</summary>
@@ -13,6 +16,7 @@ public static class ScheduleWords
         var fields = cron.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return fields switch
         {
+            _ when cron == OnRequest => "only when it is asked for",
             ["*", "*", "*", "*", "*"] => "every minute",
             [var minute, "*", "*", "*", "*"] when Step(minute) is { } step => $"every {step} minutes",
             [var minute, "*", "*", "*", "*"] when Number(minute, 59) is { } m => m == 0 ? "every hour" : $"every hour at {m} past",

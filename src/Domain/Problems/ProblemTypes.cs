@@ -34,6 +34,7 @@ public static class ProblemTypes
     public const string ShuttingDown = "shutting_down";
     public const string DatabaseUnavailable = "database_unavailable";
     public const string StorageUnavailable = "storage_unavailable";
+    public const string RepositoryUnavailable = "repository_unavailable";
     public const string UnpricedModule = "unpriced_module";
     public const string UnknownModel = "unknown_model";
     public const string UpstreamFailed = "upstream_failed";
@@ -75,6 +76,7 @@ public static class ProblemTypes
         [ShuttingDown] = (503, "The host is stopping"),
         [DatabaseUnavailable] = (503, "The database cannot be reached"),
         [StorageUnavailable] = (503, "The bus has no room for it"),
+        [RepositoryUnavailable] = (503, "The backup repository cannot be read"),
         [BreakerOpen] = (503, "The model is left alone for a while"),
         [UpstreamTimeout] = (504, "The provider did not answer in time"),
     }.ToFrozenDictionary(StringComparer.Ordinal);

@@ -93,11 +93,19 @@ public sealed class EventReader(NpgsqlDataSource database)
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<LogReset?> ResetAsync(long position, long head, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("select pruned_through, greatest(pruned_through, (select last_value from events_seq)) from event_log_state");
+        await using var command = database.CreateCommand(
+            """
+            select pruned_through, greatest(pruned_through, (select last_value from events_seq)),
+                (select min(after_seq) from lost_futures where @position > after_seq and @position < before_seq)
+            from event_log_state
+            """);
+        command.Parameters.AddWithValue("position", position);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         var (pruned, newest) = (reader.GetInt64(0), reader.GetInt64(1));
         return position < pruned ? new LogReset(position, pruned, "older events are no longer kept")
+            // What it has read from there on has not happened here; what has comes after the last that both have.
+            : !reader.IsDBNull(2) ? new LogReset(position, Math.Max(pruned, reader.GetInt64(2)), "the database was restored to an earlier moment")
             // Another database, or one restored to an earlier time.
             : position > newest ? new LogReset(position, head, "this position is ahead of the log")
             : null;

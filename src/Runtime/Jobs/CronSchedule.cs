@@ -15,8 +15,9 @@ public sealed class CronSchedule
     private static readonly TimeSpan Foreseeable = TimeSpan.FromDays(366 * 8);
 
     private readonly CronExpression _expression;
+    private readonly bool _isOnRequest;
 
-    private CronSchedule(CronExpression expression) => _expression = expression;
+    private CronSchedule(CronExpression expression, bool isOnRequest) => (_expression, _isOnRequest) = (expression, isOnRequest);
 
     /// <summary>The expression as the engine that triggers keeps it.</summary>
     internal CronExpression Expression => _expression;
@@ -26,7 +27,9 @@ public sealed class CronSchedule
     /// <param name="timeZone">An IANA name.</param>
     /// <exception cref="FormatException">It is none.</exception>
     public static CronSchedule Parse(string cron, string timeZone) =>
-        new(CronExpression.Parse(cron, FieldsOf(cron) == Fields ? CronFormat.Unix : CronFormat.Quartz).WithTimeZone(TimeZoneInfo.FindSystemTimeZoneById(timeZone)));
+        new(
+            CronExpression.Parse(cron, FieldsOf(cron) == Fields ? CronFormat.Unix : CronFormat.Quartz).WithTimeZone(TimeZoneInfo.FindSystemTimeZoneById(timeZone)),
+            cron == ScheduleWords.OnRequest);
 
     /// <summary>What is wrong with a cron expression; null if nothing is.</summary>
     /// <param name="cron">What was given.</param>
@@ -62,7 +65,7 @@ public sealed class CronSchedule
             : null;
 
     /// <summary>The first slot after a moment; null if none comes.</summary>
-    public DateTimeOffset? NextAfter(DateTimeOffset moment) => _expression.GetNextValidTimeAfter(moment)?.ToUniversalTime();
+    public DateTimeOffset? NextAfter(DateTimeOffset moment) => _isOnRequest ? null : _expression.GetNextValidTimeAfter(moment)?.ToUniversalTime();
 
     /// <summary>The next slots.</summary>
     public IReadOnlyList<DateTimeOffset> Next(DateTimeOffset after, int count)

@@ -17,7 +17,7 @@ public abstract class Job
     /// <summary>What it does, in a sentence or two.</summary>
     public abstract string Description { get; }
 
-    /// <summary>When it runs until the founder says otherwise: a cron expression of five fields, in the host's time zone.</summary>
+    /// <summary>When it runs until the founder says otherwise: a cron expression of five fields, in the host's time zone; <see cref="ScheduleWords.OnRequest"/> for never by itself.</summary>
     public abstract string DefaultCron { get; }
 
     /// <summary>What becomes of the slots that passed while no host ran, until the founder says otherwise.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ControlCenter.Domain.Access;
+using ControlCenter.Domain.Jobs;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
@@ -50,8 +51,9 @@ public sealed class TriggerJobs(
     private async Task<SortedDictionary<string, (string Cron, string TimeZone)>> SchedulesAsync(CancellationToken cancellationToken)
     {
         var schedules = new SortedDictionary<string, (string Cron, string TimeZone)>(StringComparer.Ordinal);
-        await using var command = database.CreateCommand("select name, cron, time_zone from jobs where name = any(@jobs) and paused_at is null");
+        await using var command = database.CreateCommand("select name, cron, time_zone from jobs where name = any(@jobs) and paused_at is null and cron <> @never");
         command.Parameters.AddWithValue("jobs", jobs.Names);
+        command.Parameters.AddWithValue("never", ScheduleWords.OnRequest);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {

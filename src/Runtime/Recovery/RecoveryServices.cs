@@ -4,7 +4,9 @@ using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
+using ControlCenter.Runtime.Recovery.Watching;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -17,6 +19,15 @@ public static class RecoveryServices
     public static IServiceCollection AddRecovery(this IServiceCollection services, RecoverySettings? settings)
     {
         services.AddSingleton<RecoveryQueries>();
+        services.AddSingleton<RepositoryQueries>();
+        services.AddSingleton<RecoveryFiguresQueries>();
+        services.AddSingleton<ReviewMilestone>();
+        services.TryAddSingleton(new OwnCluster(null));
+        services.AddSingleton<RestoreQueries>();
+        services.AddSingleton<RequestRestore>();
+        services.AddSingleton<ReplaceDatabase>();
+        services.AddSingleton<RemoveRestore>();
+        services.AddSingleton<RecordReplacement>();
         services.AddSingleton<DrillQueries>();
         services.AddSingleton<DrillLog>();
         services.AddSingleton<RequestDrill>();
@@ -36,11 +47,16 @@ public static class RecoveryServices
         services.AddSingleton<VerifyRepository>();
         services.AddSingleton<ApplyRetention>();
         services.AddSingleton<RestoreCluster>();
+        services.AddSingleton<RestoreDatabase>();
+        services.AddSingleton<RestoreRows>();
         services.AddService<StreamWal>();
+        services.AddSingleton<LookAtRecovery>();
+        services.AddService<WatchRecovery>();
         services.AddSingleton<Job, BaseBackupJob>();
         services.AddSingleton<Job, DumpJob>();
         services.AddSingleton<Job, VerifyRepositoryJob>();
         services.AddSingleton<Job, RetentionJob>();
+        services.AddSingleton<Job, RestoreJob>();
         return services.AddDrills();
     }
 

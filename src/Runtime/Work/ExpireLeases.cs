@@ -60,6 +60,19 @@ public sealed class ExpireLeases(Transactions transactions, TimeProvider time, I
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
+    /// <summary>Ends every lease whose time is over, in one transaction.</summary>
+    /// <returns>How many.</returns>
+    internal static async Task<int> AllAsync(UnitOfWork unit, CancellationToken cancellationToken)
+    {
+        var (all, swept) = (0, 0);
+        do
+        {
+            all += swept = await SweepAsync(unit, cancellationToken);
+        }
+        while (swept == PageSize);
+        return all;
+    }
+
     private static async Task<int> SweepAsync(UnitOfWork unit, CancellationToken cancellationToken)
     {
         await using var command = unit.Command(Sweep, ("page", PageSize));

@@ -54,6 +54,13 @@ public sealed partial class ClusterFolder
 
     private string PortFile => Path.Combine(Root, "port");
 
+    /// <summary>The real path of the data folder of a home's cluster, whether it is there or not.</summary>
+    public static async Task<string> DataOfAsync(string home, CancellationToken cancellationToken)
+    {
+        var root = Path.Combine(Path.GetFullPath(home), "postgres");
+        return Path.Combine(Directory.Exists(root) ? await RealPathAsync(root, cancellationToken) : root, "data");
+    }
+
     /// <summary>Makes the folders, owned by whoever the server will run as.</summary>
     /// <exception cref="EmbeddedPostgresException">The server's user is not there, or cannot get there.</exception>
     public static async Task<ClusterFolder> PrepareAsync(string home, ILogger logger, CancellationToken cancellationToken)

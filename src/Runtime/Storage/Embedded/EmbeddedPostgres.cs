@@ -132,6 +132,13 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
     private static async Task<EmbeddedPostgres> StartLockedAsync(
         EmbeddedPostgresOptions options, HostLock hostLock, ILogger logger, TimeProvider time, CancellationToken cancellationToken)
     {
+        if (ClusterSwap.IsPending(options.HomeFolder))
+        {
+            // What an earlier host left running is on the folder that is about to be put aside.
+            await LeftoverServer.EndAsync(await ClusterFolder.DataOfAsync(options.HomeFolder, cancellationToken), logger, time, cancellationToken);
+            await ClusterSwap.FinishAsync(options.HomeFolder, logger, cancellationToken);
+        }
+
         var cluster = await ClusterFolder.PrepareAsync(options.HomeFolder, logger, cancellationToken);
         EmbeddedPostgres? postgres = null;
         try
