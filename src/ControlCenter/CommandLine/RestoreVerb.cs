@@ -4,6 +4,7 @@ using ControlCenter.Hosting;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
+using ControlCenter.Runtime.Storage.Embedded;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ControlCenter.CommandLine;
@@ -39,11 +40,18 @@ internal static class RestoreVerb
 
     private static readonly Option<bool> List = new("--list") { Description = "Only says what can be restored." };
 
+    private static readonly Option<bool> Replace = new("--replace")
+    {
+        Description = "Puts it in the place of the database in CC_HOME, whose host is stopped; that one is kept beside it.",
+    };
+
+    private static readonly Option<string?> Confirm = new("--confirm") { Description = "What --replace asks to be typed: \"replace\" and the name of the folder CC_HOME.", HelpName = "WORDS" };
+
     public static Command Restore { get; } = Make();
 
     private static Command Make()
     {
-        var command = new Command("restore", "Restores the database to a moment, into an empty folder, from the backup repository alone. No host needs to run.") { To, Into, Repository, PasswordFile, List };
+        var command = new Command("restore", "Restores the database to a moment, from the backup repository alone: into an empty folder, or in the place of a stopped host's. No host needs to run.") { To, Into, Replace, Confirm, Repository, PasswordFile, List };
         command.SetAction(RunAsync);
         return command;
     }
@@ -72,29 +80,27 @@ internal static class RestoreVerb
                 return ExitCode.Ok;
             }
 
-            if (parsed.GetValue(Into) is not { } into)
+            var (into, replace) = (parsed.GetValue(Into), parsed.GetValue(Replace));
+            if ((into is null) != replace)
             {
-                await error.WriteLineAsync("--into is not given: the empty folder to restore into.");
+                await error.WriteLineAsync("Say where to: --into and an empty folder, or --replace to put it in the place of the database of CC_HOME.");
                 return ExitCode.Usage;
             }
 
+            var time = TimeProvider.System;
+            var restore = new RestoreDatabase(new RestoreCluster(restic, time, NullLogger<RestoreCluster>.Instance), restic, NullLoggerFactory.Instance, time);
             var plan = RestorePlan.Of(index, parsed.GetValue(To));
-            var restored = await new RestoreCluster(restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance)
-                .ExecuteAsync(plan, into.FullName, null, new Line(output), cancellationToken);
-            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                $"Restored {into.FullName} as of {plan.To.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff} UTC in {restored.Took.TotalSeconds:0.#} s; the newest commit in it is of {(restored.LastCommitAt ?? plan.Base.At).UtcDateTime:yyyy-MM-dd HH:mm:ss.fff} UTC."));
-            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                $"{restored.Tables.Sum(t => t.Rows):#,0} rows in {restored.Tables.Count} tables; when its base was taken there were {restored.Manifest.Tables.Sum(t => t.Rows):#,0}."));
-            if (restored.Damage.Length > 0)
+            if (into is not null)
             {
-                await error.WriteLineAsync($"pg_amcheck found damage:\n{restored.Damage}");
-                return ExitCode.Damaged;
+                var restored = await restore.ExecuteAsync(plan, into.FullName, new Line(output), cancellationToken);
+                await RestoreReport.WriteAsync(restored, output);
+                await output.WriteLineAsync(restored.Passed ? $"Start it with: CC_HOME={into.FullName} ./run" : $"It is in {into.FullName}, and not as it should be.");
+                return restored.Passed ? ExitCode.Ok : ExitCode.Damaged;
             }
 
-            await output.WriteLineAsync($"Tables and indexes agree. Start it with: CC_HOME={into.FullName} ./run");
-            return ExitCode.Ok;
+            return await ReplaceAsync(parsed, restore, plan, output, error, cancellationToken);
         }
-        catch (Exception fault) when (fault is RestoreException or ToolException or InvalidDataException)
+        catch (Exception fault) when (fault is RestoreException or ToolException or InvalidDataException or EmbeddedPostgresException)
         {
             await error.WriteLineAsync(fault.Message);
             return ExitCode.Damaged;
@@ -103,6 +109,48 @@ internal static class RestoreVerb
         {
             Directory.Delete(scratch, recursive: true);
         }
+    }
+
+    private static async Task<int> ReplaceAsync(
+        ParseResult parsed, RestoreDatabase restore, RestorePlan plan, TextWriter output, TextWriter error, CancellationToken cancellationToken)
+    {
+        if (Environment.GetEnvironmentVariable("CC_DATABASE") is { Length: > 0 })
+        {
+            await error.WriteLineAsync(new OwnCluster(null).CannotBeReplaced);
+            return ExitCode.Usage;
+        }
+
+        var home = Path.GetFullPath(Environment.GetEnvironmentVariable("CC_HOME") is { Length: > 0 } said ? said : "./data");
+        var typed = parsed.GetValue(Confirm);
+        var (restored, aside, isInPlace) = await new RestoreByHand(restore, NullLoggerFactory.Instance, TimeProvider.System).ReplaceAsync(plan, home, async (found, expected) =>
+        {
+            await RestoreReport.WriteAsync(found, output);
+            if (expected is null)
+            {
+                return true;
+            }
+
+            if (typed is null && !Console.IsInputRedirected)
+            {
+                await output.WriteLineAsync($"Type '{expected}' to put it in the place of the database in {home}, which is kept beside it:");
+                typed = await Console.In.ReadLineAsync(cancellationToken);
+            }
+
+            if (typed?.Trim() == expected)
+            {
+                return true;
+            }
+
+            await error.WriteLineAsync($"Nothing was replaced. It is done with: --confirm \"{expected}\"");
+            return false;
+        }, new Line(output), cancellationToken);
+        if (!isInPlace)
+        {
+            return ExitCode.Usage;
+        }
+
+        await output.WriteLineAsync($"It is the database of {home} now{(aside is null ? "" : $"; the one of before is {aside}")}. Start it with: CC_HOME={home} ./run");
+        return restored.Passed ? ExitCode.Ok : ExitCode.Damaged;
     }
 
     private static async Task ListAsync(RepositoryIndex index, TextWriter output)

@@ -54,7 +54,9 @@ internal sealed class JobHost : IAsyncDisposable
 /// <summary>A job that does what its test says.</summary>
 internal sealed class TestJob(Func<JobRun, CancellationToken, Task> execute) : Job
 {
-    public override string Name => "test-job";
+    public string JobName { get; init; } = "test-job";
+
+    public override string Name => JobName;
 
     public override string Title => "A test's job";
 

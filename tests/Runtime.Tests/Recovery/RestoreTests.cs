@@ -1,4 +1,11 @@
 using ControlCenter.Domain.Recovery;
+using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Restore;
+using ControlCenter.Runtime.Storage.Embedded;
+using ControlCenter.Runtime.Storage.Invariants;
+using ControlCenter.Runtime.Tests.Jobs;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
 
@@ -27,5 +34,35 @@ public sealed class RestoreTests
         // Restored before, and gone on since: what is restored now is a third history, and not the second's.
         (await cluster.RestoreAsync(null, Stop, newestTimeline: 3)).Markers.ShouldBe(["before the base", "first", "second"]);
         cluster.Timeline.ShouldBe("00000004");
+    }
+
+    [Fact]
+    public async Task A_restore_that_is_to_be_gone_on_with_is_judged_and_settled()
+    {
+        await using var cluster = await BackedUpCluster.StartAsync(Stop);
+        await cluster.TakeBaseAsync(Stop);
+        var to = await cluster.MarkAsync("first", Stop);
+        await cluster.MarkAsync("second", Stop);
+        await cluster.Stream.ShipNowAsync(Stop);
+        var plan = RestorePlan.Of(await RepositoryIndex.ReadAsync(cluster.Restic, Stop), to);
+        var folder = Path.Combine(cluster.Home, "restored");
+        var told = new List<string>();
+        var restored = await new RestoreDatabase(cluster.Restore, cluster.Restic, NullLoggerFactory.Instance, TimeProvider.System)
+            .ExecuteAsync(plan, folder, new Told(told), Stop);
+        restored.Verdicts.Where(v => !v.Passed).ShouldBeEmpty();
+        restored.Verdicts.Select(v => v.Name).Take(3).ShouldBe(["counts", "amcheck", "freshness"]);
+        restored.Verdicts.Count.ShouldBe(3 + CheckInvariants.All.Count);
+        restored.Bytes.ShouldBeGreaterThan(1_000_000);
+        told.ShouldContain("ending what was held then");
+
+        await using var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(folder), NullLogger.Instance, TimeProvider.System, Stop);
+        await using var database = NpgsqlDataSource.Create(postgres.ConnectionString);
+        (await database.ColumnAsync("select name from marker order by at", Stop)).ShouldBe(["first"]);
+        (await database.ScalarAsync<long>("select count(*) from events where kind = 'backup.restored'", Stop)).ShouldBe(1);
+    }
+
+    private sealed class Told(List<string> lines) : IProgress<string>
+    {
+        public void Report(string value) => lines.Add(value);
     }
 }

@@ -11,12 +11,17 @@ namespace ControlCenter.Runtime.Recovery.Restore;
 /// Readies a restored database for whoever works with it next: its schema is this program's, nothing that was held then is held now, and no
 /// number is given out that the lost time may have given out. In one transaction, with the event that says so.
 /// </summary>
-internal static class SettleRestored
+public static class SettleRestored
 {
     /// <summary>The event.</summary>
     public const string Restored = "backup.restored";
 
     /// <summary>Does it.</summary>
+    /// <param name="connectionString">To the restored database, which nobody else works with.</param>
+    /// <param name="plan">From what it was restored, and to when.</param>
+    /// <param name="loggers">Where it logs.</param>
+    /// <param name="time">By which it is known how much time was lost.</param>
+    /// <param name="cancellationToken">Gives up: nothing is changed but the schema.</param>
     /// <returns>What was done, line by line.</returns>
     /// <exception cref="RestoreException">A newer version of this program has written to it.</exception>
     public static async Task<IReadOnlyList<string>> ExecuteAsync(
