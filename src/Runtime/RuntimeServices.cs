@@ -148,6 +148,7 @@ public static class RuntimeServices
         services.AddSingleton<InvoiceQueries>();
         services.AddSingleton<PricedUses>();
         services.AddSingleton<TaskCostQueries>();
+        services.AddSingleton<SessionCostQueries>();
         services.AddSingleton<EffectivePriceQueries>();
         services.AddSingleton<CostReasonQueries>();
         services.AddService<WatchCostLag>();
