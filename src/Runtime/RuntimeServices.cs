@@ -157,6 +157,7 @@ public static class RuntimeServices
         services.AddSingleton<OutputFeed>();
         services.AddSingleton<AppendOutput>();
         services.AddSingleton<TranscriptQueries>();
+        services.AddSingleton<ReplayTools>();
         services.AddService<KeepTranscripts>();
 
         services.TryAddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), Environment.MachineName, "host"));

@@ -27,6 +27,30 @@ class CcTime extends HTMLElement {
 customElements.define("cc-time", CcTime);
 setInterval(() => { if (!document.hidden) CcTime.all.forEach((t) => t.show()); }, 1000);
 
+// <cc-when value="…UTC…" label="…">: a moment in the viewer's own zone, said in UTC beside it. Its value, and what its change event tells, is UTC.
+class CcWhen extends HTMLElement {
+  static observedAttributes = ["value"];
+  connectedCallback() {
+    if (this.input) return;
+    this.input = Object.assign(document.createElement("input"), { type: "datetime-local", className: "input" });
+    this.input.setAttribute("aria-label", this.getAttribute("label") ?? "When");
+    this.hint = Object.assign(document.createElement("span"), { className: "hint" });
+    this.replaceChildren(this.input, this.hint);
+    this.value = this.getAttribute("value") ?? "";
+    this.input.addEventListener("change", (e) => { e.stopPropagation(); this.say(); this.dispatchEvent(new Event("change", { bubbles: true })); });
+    this.input.addEventListener("input", (e) => { e.stopPropagation(); this.say(); });
+  }
+  attributeChangedCallback() { if (this.input && this.getAttribute("value") !== this.value) this.value = this.getAttribute("value") ?? ""; }
+  get value() { const at = new Date(this.input?.value || NaN); return Number.isNaN(at.getTime()) ? "" : at.toISOString(); }
+  set value(text) {
+    const at = new Date(text || NaN);
+    this.input.value = Number.isNaN(at.getTime()) ? "" : new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+    this.say();
+  }
+  say() { this.hint.textContent = this.value ? `${this.value.slice(0, 16).replace("T", " ")} UTC` : ""; }
+}
+customElements.define("cc-when", CcWhen);
+
 // Keys: a control says which key presses it (data-key="a", data-key="g o"), or that a key brings the focus to it (data-key-focus="/").
 let prefix = "";
 const find = (attribute, key) => [...document.querySelectorAll(`[${attribute}="${CSS.escape(key)}"]`)].find((e) => !e.disabled && (e.offsetParent !== null || e.dataset.keyAlways !== undefined));
