@@ -11,7 +11,9 @@ namespace ControlCenter.E2E;
 /// <param name="database">The connection string of another PostgreSQL.</param>
 /// <param name="localRunner">Whether it runs agents on its own machine.</param>
 /// <param name="environment">What else is set.</param>
-public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false, IReadOnlyDictionary<string, string>? environment = null) : IAsyncDisposable
+/// <param name="verb">What it is started as; as the plain bus unless said.</param>
+public sealed class HostProcess(
+    string? home = null, string? database = null, bool localRunner = false, IReadOnlyDictionary<string, string>? environment = null, string? verb = null) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
@@ -43,6 +45,11 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
     {
         var info = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         info.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "ControlCenter.dll"));
+        if (verb is not null)
+        {
+            info.ArgumentList.Add(verb);
+        }
+
         info.Environment["CC_HOME"] = _home;
         info.Environment["CC_LISTEN"] = Address.ToString();
         info.Environment["CC_FOUNDER_KEY"] = FounderKey;
