@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ControlCenter.Hosting;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -85,6 +86,7 @@ internal static class RestoreVerb
                 $"Restored {into.FullName} as of {plan.To.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff} UTC in {restored.Took.TotalSeconds:0.#} s; the newest commit in it is of {(restored.LastCommitAt ?? plan.Base.At).UtcDateTime:yyyy-MM-dd HH:mm:ss.fff} UTC."));
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
                 $"{restored.Tables.Sum(t => t.Rows):#,0} rows in {restored.Tables.Count} tables; when its base was taken there were {restored.Manifest.Tables.Sum(t => t.Rows):#,0}."));
+            await FilesAsync(restic, index, plan, into.FullName, output, cancellationToken);
             if (restored.Damage.Length > 0)
             {
                 await error.WriteLineAsync($"pg_amcheck found damage:\n{restored.Damage}");
@@ -103,6 +105,19 @@ internal static class RestoreVerb
         {
             Directory.Delete(scratch, recursive: true);
         }
+    }
+
+    private static async Task FilesAsync(Restic restic, RepositoryIndex index, RestorePlan plan, string folder, TextWriter output, CancellationToken cancellationToken)
+    {
+        if (RestoreFiles.For(index, plan.Base.System, plan.To) is not { } copy)
+        {
+            await output.WriteLineAsync("The repository has no copy of transcripts, definitions and state.");
+            return;
+        }
+
+        var files = await new RestoreFiles(restic).ExecuteAsync(copy, folder, cancellationToken);
+        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+            $"{files.Files} files (transcripts, definitions, state, settings) as of {copy.At.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC{(files.KeptBack.Count == 0 ? "." : $"; {files.KeptBack.Count} never were in the backup, because of secrets in them.")}"));
     }
 
     private static async Task ListAsync(RepositoryIndex index, TextWriter output)

@@ -1,10 +1,14 @@
+using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Recovery.Backups;
+using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
 using ControlCenter.Runtime.Recovery.Watching;
+using ControlCenter.Runtime.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace ControlCenter.Runtime.Recovery;
 
@@ -15,6 +19,10 @@ public static class RecoveryServices
     public static IServiceCollection AddRecovery(this IServiceCollection services, RecoverySettings? settings)
     {
         services.AddSingleton<RecoveryQueries>();
+        services.AddSingleton<StorageQueries>();
+        services.AddSingleton(provider => new MeasureStorage(provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<DataFolder>(), settings));
+        services.AddService<WatchStorage>();
+        services.AddSingleton<RetainedHistory, OldStorageSamples>();
         if (settings is null)
         {
             return services;
@@ -37,6 +45,9 @@ public static class RecoveryServices
         services.AddSingleton<Job, DumpJob>();
         services.AddSingleton<Job, VerifyRepositoryJob>();
         services.AddSingleton<Job, RetentionJob>();
+        services.AddSingleton<TakeFiles>();
+        services.AddSingleton<RestoreFiles>();
+        services.AddSingleton<Job, FilesJob>();
         return services;
     }
 }
