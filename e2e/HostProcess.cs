@@ -18,6 +18,12 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
     private readonly int _port = FreePort();
     private Process? _process;
 
+    /// <summary>Settings beside those that every test needs.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The program; the one beside the tests unless said.</summary>
+    public string Program { get; init; } = Path.Combine(AppContext.BaseDirectory, "ControlCenter.dll");
+
     public Uri Address => new($"http://127.0.0.1:{_port}");
 
     public string Output { get; private set; } = "";
@@ -41,7 +47,7 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var info = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        info.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "ControlCenter.dll"));
+        info.ArgumentList.Add(Program);
         info.Environment["CC_HOME"] = _home;
         info.Environment["CC_LISTEN"] = Address.ToString();
         info.Environment["CC_FOUNDER_KEY"] = FounderKey;
@@ -50,6 +56,11 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
         if (database is not null)
         {
             info.Environment["CC_DATABASE"] = database;
+        }
+
+        foreach (var (name, value) in Settings)
+        {
+            info.Environment[name] = value;
         }
 
         _process = Process.Start(info)!;
