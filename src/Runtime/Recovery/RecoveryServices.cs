@@ -8,6 +8,7 @@ using ControlCenter.Runtime.Recovery.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace ControlCenter.Runtime.Recovery;
 
@@ -69,7 +70,7 @@ public static class RecoveryServices
         services.AddSingleton<IDrillProof, ProveInterruptedTask>();
         services.AddSingleton<IDrillProof, ProveRollback>();
         services.AddSingleton(provider => new RunDrill(
-            provider.GetRequiredService<DrillLog>(), provider.GetRequiredService<DrillQueries>(), provider.GetRequiredService<DrillFile>(), provider.GetServices<IDrillProof>(),
+            provider.GetRequiredService<DrillLog>(), provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<DrillFile>(), provider.GetServices<IDrillProof>(),
             provider.GetRequiredService<RecoverySettings>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RunDrill>>()));
         foreach (var schedule in DrillSchedule.All)
         {

@@ -39,6 +39,8 @@ internal sealed class BackedUpCluster : IAsyncDisposable
 
     public string Home { get; }
 
+    public string ConnectionString => _postgres.ConnectionString;
+
     public NpgsqlDataSource Database { get; }
 
     public RecoverySettings Settings { get; }

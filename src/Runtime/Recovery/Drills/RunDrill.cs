@@ -3,6 +3,7 @@ using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Jobs;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace ControlCenter.Runtime.Recovery.Drills;
 
@@ -11,7 +12,7 @@ public sealed partial class RunDrill : IDisposable
 {
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly DrillLog _log;
-    private readonly DrillQueries _queries;
+    private readonly NpgsqlDataSource _database;
     private readonly DrillFile _file;
     private readonly Dictionary<DrillScenario, IDrillProof> _proofs;
     private readonly RecoverySettings _settings;
@@ -19,9 +20,9 @@ public sealed partial class RunDrill : IDisposable
     private readonly ILogger<RunDrill> _logger;
 
     internal RunDrill(
-        DrillLog log, DrillQueries queries, DrillFile file, IEnumerable<IDrillProof> proofs, RecoverySettings settings, TimeProvider time, ILogger<RunDrill> logger)
+        DrillLog log, NpgsqlDataSource database, DrillFile file, IEnumerable<IDrillProof> proofs, RecoverySettings settings, TimeProvider time, ILogger<RunDrill> logger)
     {
-        (_log, _queries, _file, _settings, _time, _logger) = (log, queries, file, settings, time, logger);
+        (_log, _database, _file, _settings, _time, _logger) = (log, database, file, settings, time, logger);
         _proofs = proofs.ToDictionary(p => p.Scenario);
     }
 
@@ -53,7 +54,8 @@ public sealed partial class RunDrill : IDisposable
 
             // Recorded also when the host stops: a drill that has not passed is never shown as one that may have.
             await _log.EndAsync(drill, scenario, state, took, _time.GetUtcNow(), CancellationToken.None);
-            var record = (await _queries.FindAsync(id, CancellationToken.None))!.Drill;
+            await using var connection = await _database.OpenConnectionAsync(CancellationToken.None);
+            var record = (await DrillQueries.FindAsync(connection, id, CancellationToken.None))!.Drill;
             await _file.WriteAsync(record, CancellationToken.None);
             return record;
         }
