@@ -10,7 +10,8 @@ namespace ControlCenter.E2E;
 /// <param name="home">Its data folder; one of its own under <c>/tmp</c> unless said.</param>
 /// <param name="database">The connection string of another PostgreSQL.</param>
 /// <param name="localRunner">Whether it runs agents on its own machine.</param>
-public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false) : IAsyncDisposable
+/// <param name="verb">What it is started as; as the plain bus unless said.</param>
+public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false, string? verb = null) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
@@ -48,6 +49,11 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
     {
         var info = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         info.ArgumentList.Add(Program);
+        if (verb is not null)
+        {
+            info.ArgumentList.Add(verb);
+        }
+
         info.Environment["CC_HOME"] = _home;
         info.Environment["CC_LISTEN"] = Address.ToString();
         info.Environment["CC_FOUNDER_KEY"] = FounderKey;

@@ -151,6 +151,7 @@ public static class RuntimeServices
         services.AddSingleton<InvoiceQueries>();
         services.AddSingleton<PricedUses>();
         services.AddSingleton<TaskCostQueries>();
+        services.AddSingleton<SessionCostQueries>();
         services.AddSingleton<EffectivePriceQueries>();
         services.AddSingleton<CostReasonQueries>();
         services.AddService<WatchCostLag>();
@@ -160,6 +161,7 @@ public static class RuntimeServices
         services.AddSingleton<OutputFeed>();
         services.AddSingleton<AppendOutput>();
         services.AddSingleton<TranscriptQueries>();
+        services.AddSingleton<ReplayTools>();
         services.AddService<KeepTranscripts>();
 
         services.TryAddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), Environment.MachineName, "host"));

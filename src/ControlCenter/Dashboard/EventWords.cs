@@ -63,6 +63,8 @@ internal static class EventWords
             "runtime.stop_requested" => With("The runtime is to stop", "why"),
             "runtime.desired_changed" => $"The runtime is to {Text("desired")}",
             "runtime.ended" => $"The runtime has ended, {Text("end").Replace('_', ' ')}{(Text("detail") is { Length: > 0 } detail ? $": {detail}" : "")}",
+            "runtime.scaling_trigger" => $"More room is needed: {Text("why")}",
+            "runtime.scaling_over" => "There is room again",
             "runtime.stuck" => $"{Text("agent_name")} seems to be stuck: {Text("reason")}",
             "runtime.unstuck" => "The runtime makes progress again",
             "runtime.session_uncertain" => $"It is uncertain whether {Text("agent_name")} can go on",

@@ -33,35 +33,31 @@ class CcTime extends HTMLElement {
 customElements.define("cc-time", CcTime);
 setInterval(() => { if (!document.hidden) CcTime.all.forEach((t) => t.show()); }, 1000);
 
-// <cc-moment at="…">: a moment that is typed in the viewer's zone and told in UTC. What has more than seconds keeps them until it is typed over.
-class CcMoment extends HTMLElement {
-  static observedAttributes = ["at"];
+// <cc-when value="…UTC…" label="…">: a moment in the viewer's own zone, said in UTC beside it. Its value, and what its change event tells, is UTC.
+// With "exact" it goes to the second, and its page says it in UTC.
+class CcWhen extends HTMLElement {
+  static observedAttributes = ["value"];
   connectedCallback() {
-    if (!this.input) {
-      this.input = document.createElement("input");
-      Object.assign(this.input, { type: "datetime-local", step: "1", className: "input" });
-      this.input.addEventListener("change", (e) => {
-        e.stopPropagation();
-        const at = new Date(this.input.value);
-        if (Number.isNaN(at.getTime())) return;
-        this.value = at.toISOString();
-        this.dispatchEvent(new Event("change", { bubbles: true }));
-      });
-      this.append(this.input);
-      const label = this.id && document.querySelector(`label[for="${CSS.escape(this.id)}"]`);
-      if (label) { this.input.id = `${this.id}-input`; label.htmlFor = this.input.id; }
-    }
-    this.show();
+    if (this.input) return;
+    this.input = Object.assign(document.createElement("input"), { type: "datetime-local", className: "input" });
+    this.input.setAttribute("aria-label", this.getAttribute("label") ?? "When");
+    this.hint = Object.assign(document.createElement("span"), { className: "hint", hidden: this.hasAttribute("exact") });
+    if (this.hasAttribute("exact")) this.input.step = "1";
+    this.replaceChildren(this.input, this.hint);
+    this.value = this.getAttribute("value") ?? "";
+    this.input.addEventListener("change", (e) => { e.stopPropagation(); this.say(); this.dispatchEvent(new Event("change", { bubbles: true })); });
+    this.input.addEventListener("input", (e) => { e.stopPropagation(); this.say(); });
   }
-  attributeChangedCallback() { this.show(); }
-  show() {
-    const at = new Date(this.getAttribute("at") ?? NaN);
-    if (!this.input || Number.isNaN(at.getTime())) return;
-    const two = (n) => String(n).padStart(2, "0");
-    this.input.value = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  attributeChangedCallback() { if (this.input && this.getAttribute("value") !== this.value) this.value = this.getAttribute("value") ?? ""; }
+  get value() { const at = new Date(this.input?.value || NaN); return Number.isNaN(at.getTime()) ? "" : at.toISOString(); }
+  set value(text) {
+    const at = new Date(text || NaN);
+    this.input.value = Number.isNaN(at.getTime()) ? "" : new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, this.hasAttribute("exact") ? 19 : 16);
+    this.say();
   }
+  say() { this.hint.textContent = this.value ? `${this.value.slice(0, 16).replace("T", " ")} UTC` : ""; }
 }
-customElements.define("cc-moment", CcMoment);
+customElements.define("cc-when", CcWhen);
 
 // Keys: a control says which key presses it (data-key="a", data-key="g o"), or that a key brings the focus to it (data-key-focus="/").
 let prefix = "";

@@ -28,6 +28,7 @@ public sealed partial class ArrowsTests
         [("Execution", "Agents")] = "what a host sees of a runtime is its agent's heartbeat",
         [("Execution", "Governance")] = "no slot is granted while execution is not admitted, or its budget is used up",
         [("Execution", "Hosts")] = "a host's report tells of itself and of what runs there, in one transaction",
+        [("Execution", "Runner")] = "which tools were called is read out of a transcript by the adapter that read it when it was said",
         [("Execution", "Work")] = "a task is leased with the start of its runtime and taken back with its end, in one transaction",
         [("Governance", "Access")] = "a change of admission is audited in the same transaction",
         [("Governance", "Costs")] = "a call is settled and its cost recorded in one transaction",
