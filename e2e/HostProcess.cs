@@ -10,16 +10,20 @@ namespace ControlCenter.E2E;
 /// <param name="home">Its data folder; one of its own under <c>/tmp</c> unless said.</param>
 /// <param name="database">The connection string of another PostgreSQL.</param>
 /// <param name="localRunner">Whether it runs agents on its own machine.</param>
-/// <param name="environment">What else is set.</param>
 /// <param name="verb">What it is started as; as the plain bus unless said.</param>
-public sealed class HostProcess(
-    string? home = null, string? database = null, bool localRunner = false, IReadOnlyDictionary<string, string>? environment = null, string? verb = null) : IAsyncDisposable
+public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false, string? verb = null) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
     private readonly string _home = home ?? Path.Combine("/tmp", $"cc-e2e-{Guid.NewGuid():N}");
     private readonly int _port = FreePort();
     private Process? _process;
+
+    /// <summary>Settings beside those that every test needs.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The program; the one beside the tests unless said.</summary>
+    public string Program { get; init; } = Path.Combine(AppContext.BaseDirectory, "ControlCenter.dll");
 
     public Uri Address => new($"http://127.0.0.1:{_port}");
 
@@ -44,7 +48,7 @@ public sealed class HostProcess(
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var info = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        info.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "ControlCenter.dll"));
+        info.ArgumentList.Add(Program);
         if (verb is not null)
         {
             info.ArgumentList.Add(verb);
@@ -60,7 +64,7 @@ public sealed class HostProcess(
             info.Environment["CC_DATABASE"] = database;
         }
 
-        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        foreach (var (name, value) in Settings)
         {
             info.Environment[name] = value;
         }

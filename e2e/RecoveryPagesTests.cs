@@ -16,11 +16,10 @@ public sealed class BackedUpBrowser : Browser
     }
 
     private BackedUpBrowser(string folder)
-        : base(new HostProcess(environment: new Dictionary<string, string>
+        : base(new HostProcess
         {
-            ["CC_BACKUP_REPOSITORY"] = Path.Combine(folder, "repository"),
-            ["CC_BACKUP_PASSWORD_FILE"] = Path.Combine(folder, "password"),
-        })) => _folder = folder;
+            Settings = new Dictionary<string, string> { ["CC_BACKUP_REPOSITORY"] = Path.Combine(folder, "repository"), ["CC_BACKUP_PASSWORD_FILE"] = Path.Combine(folder, "password") },
+        }) => _folder = folder;
 
     public override async ValueTask InitializeAsync()
     {

@@ -43,8 +43,8 @@ public sealed record AchievedLoss(TimeSpan? Now, TimeSpan? Worst, DateTimeOffset
 /// <summary>A restore that was done.</summary>
 /// <param name="At">When.</param>
 /// <param name="Bytes">The size of the base that it began from.</param>
-/// <param name="Took">From the first byte fetched to the last check.</param>
-public sealed record MeasuredRestore(DateTimeOffset At, long Bytes, TimeSpan Took);
+/// <param name="Seconds">From the first byte fetched to the last check.</param>
+public sealed record MeasuredRestore(DateTimeOffset At, long Bytes, double Seconds);
 
 /// <summary>How long a restore will take, by those that were done.</summary>
 public static class RestoreForecast
@@ -54,8 +54,8 @@ public static class RestoreForecast
     /// told apart here: for a larger database the forecast is too long rather than too short, and for a smaller one it is never less than what was seen.
     /// </summary>
     /// <param name="measured">The newest ones, all of this machine.</param>
-    /// <param name="bytes">The size now.</param>
+    /// <param name="bytes">The size of a base now.</param>
     /// <returns>Null where nothing was measured.</returns>
     public static TimeSpan? Of(IReadOnlyCollection<MeasuredRestore> measured, long bytes) =>
-        measured.Where(m => m.Bytes > 0).Select(m => (TimeSpan?)(m.Took * Math.Max(1, (double)bytes / m.Bytes))).Max();
+        measured.Where(m => m.Bytes > 0).Select(m => (TimeSpan?)TimeSpan.FromSeconds(m.Seconds * Math.Max(1, (double)bytes / m.Bytes))).Max();
 }

@@ -19,7 +19,7 @@ public sealed record RepositoryCheckView(Guid CheckId, DateTimeOffset At, int? P
 /// <param name="WorstLossAt">When that ended.</param>
 /// <param name="UsualLossSeconds">99 of 100 shipments were no later.</param>
 /// <param name="Shipments">Shipments of log in 30 days.</param>
-/// <param name="DatabaseBytes">The database's size now.</param>
+/// <param name="DatabaseBytes">The newest base's size; the database's, where there is none.</param>
 /// <param name="Restores">The newest restores that were done, drills among them.</param>
 /// <param name="ForecastSeconds">How long a restore of the database as it is now will take; null where none was done.</param>
 /// <param name="ProvenAt">When a restore was last done and found sound; null where never.</param>
@@ -48,7 +48,7 @@ public sealed class RecoveryFiguresQueries(NpgsqlDataSource database)
         with shipped as (select arrived_at, greatest(arrived_at - exposed_since, interval '0') exposure from wal_shipments where arrived_at > clock_timestamp() - interval '30 days')
         select (select count(*) from shipped), extract(epoch from w.exposure)::float8, w.arrived_at,
             (select extract(epoch from percentile_disc(0.99) within group (order by exposure))::float8 from shipped where exposure is not null),
-            pg_database_size(current_database())
+            coalesce((select bytes_read from backups where kind = 'base' and state = 'succeeded' order by at desc limit 1), pg_database_size(current_database()))
         from (select 1) x left join lateral (select exposure, arrived_at from shipped where exposure is not null order by exposure desc limit 1) w on true
         """;
 
@@ -83,7 +83,7 @@ public sealed class RecoveryFiguresQueries(NpgsqlDataSource database)
     public async Task<RecoveryFigures> ReadAsync(CancellationToken cancellationToken)
     {
         var checks = await ChecksAsync(cancellationToken);
-        var restores = await ListAsync(Restored, r => new MeasuredRestore(r.GetFieldValue<DateTimeOffset>(0), r.GetInt64(1), TimeSpan.FromSeconds((double)r.GetDecimal(2))), cancellationToken);
+        var restores = await ListAsync(Restored, r => new MeasuredRestore(r.GetFieldValue<DateTimeOffset>(0), r.GetInt64(1), (double)r.GetDecimal(2)), cancellationToken);
         var proofs = await ListAsync(Proofs, r => (At: r.GetFieldValue<DateTimeOffset>(0), Passed: r.GetBoolean(1)), cancellationToken);
         var failed = await ListAsync(Failed, r => WireNames<DrillScenario>.Parse(r.GetString(0)), cancellationToken);
         await using var command = database.CreateCommand(Shipped);

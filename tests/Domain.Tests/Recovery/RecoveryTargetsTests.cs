@@ -41,7 +41,7 @@ public sealed class RecoveryTargetsTests
     [Fact]
     public void A_restore_is_forecast_by_the_slowest_of_those_that_were_done_taken_to_the_size_now()
     {
-        MeasuredRestore[] measured = [new(Now, 100, TimeSpan.FromSeconds(10)), new(Now, 1000, TimeSpan.FromSeconds(40))];
+        MeasuredRestore[] measured = [new(Now, 100, 10), new(Now, 1000, 40)];
         RestoreForecast.Of(measured, 2000).ShouldBe(TimeSpan.FromSeconds(200));
         RestoreForecast.Of(measured, 50).ShouldBe(TimeSpan.FromSeconds(40), "a part of it does not grow with the size");
         RestoreForecast.Of([], 50).ShouldBeNull();

@@ -23,6 +23,7 @@ public sealed partial class RecoveryPage
     private RecoveryState? _state;
     private RecoveryFigures? _figures;
     private RepositoryView? _repository;
+    private Dictionary<Guid, IReadOnlyList<KeptAs>>? _reasons;
     private RecoverySentence? _sentence;
     private RecoveryMap? _map;
     private IReadOnlyList<StandingProblem> _standing = [];
@@ -55,6 +56,7 @@ public sealed partial class RecoveryPage
         // What the repository says comes last: its storage may be far away, and is not asked twice by the two.
         _state = await Queries.StateAsync(Closed);
         _repository = await Repository.ReadAsync(Closed);
+        _reasons = _repository?.Retained.ToDictionary(r => r.Snapshot.BackupId, r => r.Reasons);
         _standing = await Queries.ProblemsAsync(Closed);
         _sentence = RecoverySentence.Of(_state, _figures, _standing);
         _map = RecoveryMap.Of(_state, _repository?.Bases ?? [], Time.GetUtcNow(), Window);

@@ -50,6 +50,9 @@ internal static class RecoveryWords
         _ => "the deployment before this one",
     };
 
+    /// <summary>The same at the beginning of a line.</summary>
+    public static string Title(DrillScenario scenario) => $"{char.ToUpperInvariant(Of(scenario)[0])}{Of(scenario)[1..]}";
+
     /// <summary>How a drill went.</summary>
     public static StatusLook Look(DrillState? state) => state switch
     {

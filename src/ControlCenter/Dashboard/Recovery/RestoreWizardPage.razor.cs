@@ -1,4 +1,5 @@
 using ControlCenter.Domain.Problems;
+using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Queries;
 using ControlCenter.Runtime.Recovery;
@@ -24,6 +25,7 @@ public sealed partial class RestoreWizardPage
     private NearEvents _near = new([], []);
     private RestorePreview? _preview;
     private LostWork? _lost;
+    private TimeSpan? _expected;
     private string? _refusal;
     private IReadOnlyList<RestoreView> _earlier = [];
     private (DateTimeOffset Moment, Task Work)? _asking;
@@ -83,12 +85,13 @@ public sealed partial class RestoreWizardPage
         }
 
         var lost = preview is null ? null : await Events.LostAsync(moment, Closed);
+        var expected = preview is null ? null : RestoreForecast.Of((await Figures.ReadAsync(Closed)).Restores, preview.BaseBytes);
         await InvokeAsync(() =>
         {
             // Another moment may have been picked meanwhile.
             if (_asking?.Moment == moment)
             {
-                (_preview, _lost, _refusal) = (preview, lost, refusal);
+                (_preview, _lost, _expected, _refusal) = (preview, lost, expected, refusal);
                 StateHasChanged();
             }
         });
