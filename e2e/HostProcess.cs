@@ -10,7 +10,8 @@ namespace ControlCenter.E2E;
 /// <param name="home">Its data folder; one of its own under <c>/tmp</c> unless said.</param>
 /// <param name="database">The connection string of another PostgreSQL.</param>
 /// <param name="localRunner">Whether it runs agents on its own machine.</param>
-public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false) : IAsyncDisposable
+/// <param name="environment">What else is set.</param>
+public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false, IReadOnlyDictionary<string, string>? environment = null) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
@@ -58,7 +59,7 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
             info.Environment["CC_DATABASE"] = database;
         }
 
-        foreach (var (name, value) in Settings)
+        foreach (var (name, value) in Settings.Concat(environment ?? new Dictionary<string, string>()))
         {
             info.Environment[name] = value;
         }

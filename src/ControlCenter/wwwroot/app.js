@@ -33,6 +33,36 @@ class CcTime extends HTMLElement {
 customElements.define("cc-time", CcTime);
 setInterval(() => { if (!document.hidden) CcTime.all.forEach((t) => t.show()); }, 1000);
 
+// <cc-moment at="…">: a moment that is typed in the viewer's zone and told in UTC. What has more than seconds keeps them until it is typed over.
+class CcMoment extends HTMLElement {
+  static observedAttributes = ["at"];
+  connectedCallback() {
+    if (!this.input) {
+      this.input = document.createElement("input");
+      Object.assign(this.input, { type: "datetime-local", step: "1", className: "input" });
+      this.input.addEventListener("change", (e) => {
+        e.stopPropagation();
+        const at = new Date(this.input.value);
+        if (Number.isNaN(at.getTime())) return;
+        this.value = at.toISOString();
+        this.dispatchEvent(new Event("change", { bubbles: true }));
+      });
+      this.append(this.input);
+      const label = this.id && document.querySelector(`label[for="${CSS.escape(this.id)}"]`);
+      if (label) { this.input.id = `${this.id}-input`; label.htmlFor = this.input.id; }
+    }
+    this.show();
+  }
+  attributeChangedCallback() { this.show(); }
+  show() {
+    const at = new Date(this.getAttribute("at") ?? NaN);
+    if (!this.input || Number.isNaN(at.getTime())) return;
+    const two = (n) => String(n).padStart(2, "0");
+    this.input.value = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  }
+}
+customElements.define("cc-moment", CcMoment);
+
 // Keys: a control says which key presses it (data-key="a", data-key="g o"), or that a key brings the focus to it (data-key-focus="/").
 let prefix = "";
 const find = (attribute, key) => [...document.querySelectorAll(`[${attribute}="${CSS.escape(key)}"]`)].find((e) => !e.disabled && (e.offsetParent !== null || e.dataset.keyAlways !== undefined));

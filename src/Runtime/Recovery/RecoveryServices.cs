@@ -24,6 +24,7 @@ public static class RecoveryServices
         services.AddSingleton<ReviewMilestone>();
         services.TryAddSingleton(new OwnCluster(null));
         services.AddSingleton<RestoreQueries>();
+        services.AddSingleton<EventsAround>();
         services.AddSingleton<RequestRestore>();
         services.AddSingleton<ReplaceDatabase>();
         services.AddSingleton<RemoveRestore>();

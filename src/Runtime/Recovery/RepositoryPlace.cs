@@ -1,12 +1,10 @@
-using System.Text.RegularExpressions;
-
 namespace ControlCenter.Runtime.Recovery;
 
 /// <summary>Where the repository is, for people.</summary>
 /// <param name="Kind">What kind of storage it is.</param>
 /// <param name="Address">Where, without a password.</param>
 /// <param name="IsLocal">Whether it is a folder of this machine.</param>
-public sealed partial record RepositoryPlace(string Kind, string Address, bool IsLocal)
+public sealed record RepositoryPlace(string Kind, string Address, bool IsLocal)
 {
     /// <summary>Reads restic's word for it.</summary>
     public static RepositoryPlace Of(string repository)
@@ -23,9 +21,20 @@ public sealed partial record RepositoryPlace(string Kind, string Address, bool I
                 "sftp" => "SFTP",
                 _ => scheme,
             },
-            WhoAndPassword().Replace(repository, "$1"), scheme.Length == 0);
+            WithoutPassword(repository), scheme.Length == 0);
     }
 
-    [GeneratedRegex(@"(://)[^/@\s]*@")]
-    private static partial Regex WhoAndPassword();
+    // rest:https://name:password@host/path has them between the slashes and the last @ before the path.
+    private static string WithoutPassword(string repository)
+    {
+        var host = repository.IndexOf("://", StringComparison.Ordinal) + 3;
+        if (host < 3)
+        {
+            return repository;
+        }
+
+        var path = repository.IndexOf('/', host);
+        var at = repository.LastIndexOf('@', path < 0 ? repository.Length - 1 : path);
+        return at < host ? repository : repository[..host] + repository[(at + 1)..];
+    }
 }

@@ -33,7 +33,8 @@ internal sealed partial class RecoveryGlance(RecoveryQueries recovery, RecoveryF
     {
         try
         {
-            var sentence = RecoverySentence.Of(await recovery.StateAsync(CancellationToken.None), await figures.ReadAsync(CancellationToken.None));
+            var sentence = RecoverySentence.Of(
+                await recovery.StateAsync(CancellationToken.None), await figures.ReadAsync(CancellationToken.None), await recovery.ProblemsAsync(CancellationToken.None));
             lock (_gate)
             {
                 (_last, _readAt) = (sentence, time.GetTimestamp());

@@ -1,5 +1,7 @@
+using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Drills;
 using Microsoft.AspNetCore.Components;
 
 namespace ControlCenter.Dashboard.Recovery;
@@ -17,18 +19,24 @@ public sealed partial class RecoveryPage
 
     private readonly LiveList<BackupView> _backups = new(12);
     private BackupDraft _draft = new();
+    private string _rootCause = "";
     private RecoveryState? _state;
     private RecoveryFigures? _figures;
     private RepositoryView? _repository;
     private RecoverySentence? _sentence;
     private RecoveryMap? _map;
-    private string? _asked;
+    private IReadOnlyList<StandingProblem> _standing = [];
+    private DrillOverview? _drills;
+    private (string What, string Run)? _asked;
 
     [SupplyParameterFromQuery]
     private string? Back { get; set; }
 
     [SupplyParameterFromQuery]
     private string? Do { get; set; }
+
+    [SupplyParameterFromQuery]
+    private Guid? Cause { get; set; }
 
     /// <summary>Shipments are no events, and what is not shipped grows old by itself.</summary>
     protected override TimeSpan? LookEvery => TimeSpan.FromSeconds(5);
@@ -43,10 +51,12 @@ public sealed partial class RecoveryPage
     {
         _figures = await Figures.ReadAsync(Closed);
         await _backups.RefreshAsync(page => Queries.ListAsync(page, Closed));
+        _drills = await Drills.OverviewAsync(Closed);
         // What the repository says comes last: its storage may be far away, and is not asked twice by the two.
         _state = await Queries.StateAsync(Closed);
         _repository = await Repository.ReadAsync(Closed);
-        _sentence = RecoverySentence.Of(_state, _figures);
+        _standing = await Queries.ProblemsAsync(Closed);
+        _sentence = RecoverySentence.Of(_state, _figures, _standing);
         _map = RecoveryMap.Of(_state, _repository?.Bases ?? [], Time.GetUtcNow(), Window);
     }
 
@@ -55,8 +65,31 @@ public sealed partial class RecoveryPage
         string? asked = null;
         if (await DoAsync(async caller => asked = $"/jobs/{_draft.Job}/runs/{(await Run.ExecuteAsync(_draft.Job, _draft.ToRequest(), caller, null, Closed)).Value!.RunId}"))
         {
-            (_asked, _draft) = (asked, new BackupDraft());
+            (_asked, _draft) = (("A backup is being taken.", asked!), new BackupDraft());
             SetInAddress("do", null);
+        }
+    }
+
+    private async Task DrillAsync(DrillScenario scenario)
+    {
+        string? asked = null;
+        if (await DoAsync(async caller =>
+        {
+            var run = (await Hold.ExecuteAsync(new RequestDrillRequest(scenario), caller, null, Closed)).Value!;
+            asked = $"/jobs/{run.Job}/runs/{run.RunId}";
+        }))
+        {
+            _asked = ("A drill is being held.", asked!);
+        }
+    }
+
+    private async Task ExplainAsync()
+    {
+        if (Cause is { } drill && await DoAsync(caller => Explain.ExecuteAsync(drill, new RecordRootCauseRequest(_rootCause), caller, null, Closed)))
+        {
+            _rootCause = "";
+            SetInAddress("cause", null);
+            await RefreshAsync();
         }
     }
 

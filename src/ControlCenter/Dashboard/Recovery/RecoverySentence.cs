@@ -23,43 +23,52 @@ public sealed record RecoverySentence(string Tone, string Word, IReadOnlyList<Se
     /// <summary>Says it.</summary>
     /// <param name="state">What can be restored now.</param>
     /// <param name="figures">What was measured and proven.</param>
-    public static RecoverySentence Of(RecoveryState state, RecoveryFigures figures)
+    /// <param name="standing">What is wrong now.</param>
+    public static RecoverySentence Of(RecoveryState state, RecoveryFigures figures, IReadOnlyList<StandingProblem> standing)
     {
         if (!state.Configured)
         {
-            return new("bad", "No backups", [new("No backups are taken: there is no repository.")], []);
+            return new("bad", "No backups", [new("No backups are taken: there is no repository")], []);
         }
 
         if (state.Problem is { } problem)
         {
-            return new("bad", "Unknown", [new("The repository cannot be read, so what can be restored is not known.")], [problem]);
+            return new("bad", "Unknown", [new("The repository cannot be read, so what can be restored is not known")], [.. state.Problems.Append(problem).Distinct()]);
         }
 
         if (state.Ranges.Count == 0)
         {
-            return new("bad", "Nothing yet", [new("Nothing can be restored yet: the first base backup and its log are not in the repository.")], []);
+            return new("bad", "Nothing yet", [new("Nothing can be restored yet: the first base backup and its log are not in the repository")], [.. state.Problems]);
         }
 
-        var late = state.LagSeconds is { } lag && lag > (long)RecoveryTargets.MostLoss.TotalSeconds ? TimeSpan.FromSeconds(lag) : (TimeSpan?)null;
+        var late = state.LagSeconds > (long)RecoveryTargets.MostLoss.TotalSeconds;
+        var unproven = figures.LastProofFailed || figures.FailedDrills.Count > 0;
+        var gaps = state.Ranges.Count > 1 || state.Gaps.Count > 0;
         var damaged = state.LastCheckSound == false;
-        var problems = new List<string>();
-        Add(damaged, "The last look at the repository found damage.");
-        Add(figures.LastProofFailed, "The last restore that was tried has failed.");
-        Add(late is not null, $"The last {TimeSpanWords.Words(late ?? TimeSpan.Zero)} are not in the repository.");
-        Add(state.Ranges.Count > 1 || state.Gaps.Count > 0, "Log is missing in between, and those moments cannot be restored.");
+        var critical = standing.Any(p => p.Severity == AlertSeverity.Critical);
+        // What the watch tells of is told in its words; it looks every minute, and what is seen before it has looked is told here.
+        List<string> problems = [.. state.Problems];
+        if (problems.Count == 0)
+        {
+            Add(damaged, "The last look at the repository found damage.");
+            Add(late, $"The last {TimeSpanWords.Words(TimeSpan.FromSeconds(state.LagSeconds ?? 0))} are not in the repository.");
+            Add(gaps, "Log is missing in between, and those moments cannot be restored.");
+        }
+
+        Add(figures.LastProofFailed, "The last restore that was tried was not found sound.");
+        Add(figures.FailedDrills.Count > 0, $"A drill has failed: {string.Join(", ", figures.FailedDrills.Select(RecoveryWords.Of))}.");
         Add(state.BesideData, "The repository is on the data's own disk and is lost with it.");
         Add(figures.ProvenAt is null, "No restore has been tried yet.");
         Add(state.LastCheckAt is null, "What is in the repository has not been read back yet.");
-        var parts = new List<SentencePart>
-        {
-            new(state.Ranges.Count > 1 ? "Restorable to any second, but for gaps, from " : "Restorable to any second from "), new(null, state.Ranges[0].From),
-            new(" to "), new(null, state.Ranges[^1].To),
-        };
-        parts.AddRange(figures.ProvenAt is { } proven ? [new("; last proven "), new(null, proven, "ago")] : [new("; never proven")]);
+        List<SentencePart> parts =
+        [
+            new(gaps ? "Restorable, but for gaps, to any second from " : "Restorable to any second from "), new(null, state.Ranges[0].From), new(" to "), new(null, state.Ranges[^1].To),
+            .. figures.ProvenAt is { } proven ? (SentencePart[])[new("; last proven "), new(null, proven, "ago")] : [new("; never proven")],
+        ];
         return new(
-            damaged || figures.LastProofFailed || late is not null ? "bad" : problems.Count > 0 ? "warn" : "good",
-            damaged ? "Damaged" : late is not null ? "Behind" : figures.LastProofFailed ? "Drill failed" : state.Ranges.Count > 1 || state.Gaps.Count > 0 ? "With gaps"
-            : figures.ProvenAt is null ? "Not proven" : state.BesideData ? "On one disk" : problems.Count > 0 ? "Not read back" : "Restorable",
+            damaged || late || critical || unproven ? "bad" : problems.Count > 0 ? "warn" : "good",
+            damaged ? "Damaged" : late ? "Behind" : critical ? "Failing" : unproven ? "Drill failed" : gaps ? "With gaps" : figures.ProvenAt is null ? "Not proven" : state.BesideData ? "On one disk"
+            : state.LastCheckAt is null ? "Not read back" : problems.Count > 0 ? "Look at this" : "Restorable",
             parts, problems);
 
         void Add(bool isSo, string sentence)

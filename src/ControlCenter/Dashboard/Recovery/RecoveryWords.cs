@@ -2,6 +2,7 @@ using System.Globalization;
 using ControlCenter.Dashboard.Components;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Restore;
 
 namespace ControlCenter.Dashboard.Recovery;
 
@@ -38,6 +39,68 @@ internal static class RecoveryWords
     public static string Kept(IReadOnlyList<KeptAs> reasons) => reasons.Count == 0
         ? "goes with the next removal"
         : string.Join(", ", reasons.Select(r => r switch { KeptAs.Daily => "daily", KeptAs.Weekly => "weekly", KeptAs.Monthly => "monthly", KeptAs.Milestone => "milestone", _ => "newest" }));
+
+    /// <summary>What a drill proves.</summary>
+    public static string Of(DrillScenario scenario) => scenario switch
+    {
+        DrillScenario.Database => "the database",
+        DrillScenario.Services => "all services",
+        DrillScenario.ObjectStorage => "the files",
+        DrillScenario.InterruptedTask => "an interrupted task",
+        _ => "the deployment before this one",
+    };
+
+    /// <summary>How a drill went.</summary>
+    public static StatusLook Look(DrillState? state) => state switch
+    {
+        null => new("", "circle", "Not tried yet"),
+        DrillState.Running => new("accent", "play", "Running"),
+        DrillState.Passed => new("good", "check", "Passed"),
+        DrillState.Failed => new("bad", "x", "Failed"),
+        DrillState.NotPossible => new("warn", "question", "Not possible"),
+        _ => new("", "stop", "Broken off"),
+    };
+
+    /// <summary>How a step went.</summary>
+    public static StatusLook Look(DrillStepState state) => state switch
+    {
+        DrillStepState.Passed => new("good", "check", "Passed"),
+        DrillStepState.Failed => new("bad", "x", "Failed"),
+        _ => new("", "more", "Left out"),
+    };
+
+    /// <summary>How a restore stands.</summary>
+    public static StatusLook Look(RestoreView restore) => restore.State switch
+    {
+        RestoreState.Queued => new("info", "clock", "Queued"),
+        RestoreState.Running => new("accent", "play", "Running"),
+        RestoreState.Restored => restore.Passed == false ? new("bad", "alert", "Restored, not sound") : new("good", "check", "Restored"),
+        RestoreState.Failed => new("bad", "x", "Failed"),
+        RestoreState.Replacing => new("accent", "repeat", "Takes its place"),
+        RestoreState.Replaced => new("good", "flag", "Running database"),
+        _ => new("", "archive", "Removed"),
+    };
+
+    /// <summary>How bad a problem is.</summary>
+    public static StatusLook Look(AlertSeverity severity) => severity switch
+    {
+        AlertSeverity.Critical => new("bad", "alert", "Critical"),
+        AlertSeverity.Warning => new("warn", "alert", "Warning"),
+        _ => new("info", "message", "Info"),
+    };
+
+    /// <summary>A cause of loss.</summary>
+    public static string Of(RecoveryCause cause) => cause switch
+    {
+        RecoveryCause.NodeFailure => "The machine is gone",
+        RecoveryCause.ProcessCrash => "A process died",
+        RecoveryCause.SessionLoss => "A conversation is gone",
+        RecoveryCause.DatabaseCorruption => "The database is damaged",
+        RecoveryCause.BadDeployment => "A version must go again",
+        RecoveryCause.AccidentalDeletion => "Something needed was removed",
+        RecoveryCause.ProviderDisruption => "A provider does not answer",
+        _ => "Somebody did the wrong thing",
+    };
 
     /// <summary>How a stretch of time is.</summary>
     public static StatusLook Look(StretchKind kind) => kind switch
