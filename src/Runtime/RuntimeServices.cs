@@ -223,6 +223,9 @@ public static class RuntimeServices
         services.AddSingleton<RetainedHistory, OldHostSamples>();
         services.AddSingleton<RetainedHistory, OldJobRuns>();
         services.AddSingleton<RetainedHistory, OldAuditEntries>();
+        services.AddSingleton<RetainedHistory, OldAssignments>();
+        services.AddSingleton<IncidentPinQueries>();
+        services.AddSingleton<PinHistory>();
         services.AddSingleton<Job, TrimHistory>();
         services.AddSingleton<Job, CheckDatabase>();
         services.AddService<TriggerJobs>();

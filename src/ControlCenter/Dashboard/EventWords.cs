@@ -118,6 +118,8 @@ internal static class EventWords
             "cost.rate_set" => $"{Text("currency")}/{Text("quote")} is {Text("rate")} from {Text("effective_on")} on",
             "cost.rollups_differ" => With("Sums of costs are wrong", "detail"),
             "alert.raised" => With($"Alert ({Text("severity")})", "title"),
+            "governor.history_pinned" => $"History of '{Text("title")}' is kept, by {Text("by")}",
+            "governor.history_released" => $"Pinned history was released by {Text("by")}",
             "alert.cleared" => With("Over", "title"),
             "runtime.deployed" => Text("before") is { Length: > 0 } before ? $"Version {Text("version")} runs, after {before}" : $"Version {Text("version")} runs for the first time",
             "runtime.events_removed" => $"Events through {Text("through")} removed: older than {Text("kept_days")} days",

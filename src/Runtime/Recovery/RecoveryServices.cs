@@ -23,6 +23,7 @@ public static class RecoveryServices
         services.AddSingleton(provider => new MeasureStorage(provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<DataFolder>(), settings));
         services.AddService<WatchStorage>();
         services.AddSingleton<RetainedHistory, OldStorageSamples>();
+        services.AddSingleton<RetainedHistory, OldShipments>();
         if (settings is null)
         {
             return services;
@@ -30,6 +31,7 @@ public static class RecoveryServices
 
         services.AddSingleton(settings);
         services.AddSingleton<Restic>();
+        services.AddSingleton<RepositoryGate>();
         services.AddSingleton<PostgresTools>();
         services.AddSingleton<BackupLog>();
         services.AddSingleton<RunBackup>();
