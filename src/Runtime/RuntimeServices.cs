@@ -38,6 +38,7 @@ public static class RuntimeServices
         services.AddPooledDbContextFactory<ControlCenterDb>((provider, options) => options
             .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
             .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking));
+        services.TryAddSingleton(new MigrationGuard(BackupsAreTaken: false));
         services.AddSingleton<MigrateDatabase>();
 
         services.TryAddSingleton(EventRetention.ForEver);

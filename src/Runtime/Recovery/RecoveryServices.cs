@@ -30,6 +30,9 @@ public static class RecoveryServices
         }
 
         services.AddSingleton(settings);
+        services.AddSingleton(new MigrationGuard(BackupsAreTaken: true));
+        services.AddSingleton<ProbeLog>();
+        services.AddSingleton<Job, ProbeLogJob>();
         services.AddSingleton<Restic>();
         services.AddSingleton<RepositoryGate>();
         services.AddSingleton<PostgresTools>();

@@ -39,6 +39,7 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         Dump = new TakeDump(Database, Tools, run);
         FilesOf = kept => new TakeFiles(Database, kept, Settings, run);
         Verify = new VerifyRepository(Restic, gate, transactions, TimeProvider.System);
+        Probe = new ProbeLog(Database, transactions, Settings, Restic, Stream, TimeProvider.System);
         LookBy = restic => new LookAtRecovery(transactions, restic);
         Look = LookBy(Restic);
         Restore = new RestoreCluster(Restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance);
@@ -67,6 +68,8 @@ internal sealed class BackedUpCluster : IAsyncDisposable
     public RestoreCluster Restore { get; }
 
     public LookAtRecovery Look { get; }
+
+    public ProbeLog Probe { get; }
 
     /// <summary>The watch on another repository.</summary>
     public Func<Restic, LookAtRecovery> LookBy { get; }

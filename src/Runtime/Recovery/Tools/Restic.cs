@@ -103,6 +103,14 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     public async Task RestoreAsync(string snapshot, string target, CancellationToken cancellationToken) =>
         Check("restore", await RunAsync(["restore", snapshot, "--target", target, "--verify", "--no-lock"], cancellationToken));
 
+    /// <summary>Brings the files of one name back out of a snapshot.</summary>
+    /// <param name="snapshot">Which.</param>
+    /// <param name="name">The files' name, without a path.</param>
+    /// <param name="target">The folder that their absolute paths are put below.</param>
+    /// <param name="cancellationToken">Breaks it off.</param>
+    public async Task FetchAsync(string snapshot, string name, string target, CancellationToken cancellationToken) =>
+        Check("fetch", await RunAsync(["restore", snapshot, "--target", target, "--include", name, "--no-lock"], cancellationToken));
+
     /// <summary>Forgets snapshots. Their data stays until it is pruned.</summary>
     public async Task ForgetAsync(IReadOnlyCollection<string> snapshots, CancellationToken cancellationToken)
     {
