@@ -18,6 +18,9 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
     private readonly int _port = FreePort();
     private Process? _process;
 
+    /// <summary>Settings beside those that every test needs.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
     public Uri Address => new($"http://127.0.0.1:{_port}");
 
     public string Output { get; private set; } = "";
@@ -50,6 +53,11 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
         if (database is not null)
         {
             info.Environment["CC_DATABASE"] = database;
+        }
+
+        foreach (var (name, value) in Settings)
+        {
+            info.Environment[name] = value;
         }
 
         _process = Process.Start(info)!;
