@@ -3,16 +3,24 @@ using Microsoft.Playwright;
 namespace ControlCenter.E2E;
 
 /// <summary>A host and a browser for the tests of one class.</summary>
-public sealed class Browser : IAsyncLifetime
+public class Browser : IAsyncLifetime
 {
     private static readonly string[] Arguments = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
     private IPlaywright _playwright = null!;
     private IBrowser _browser = null!;
 
-    public HostProcess Host { get; } = new();
+    public HostProcess Host { get; }
 
-    public async ValueTask InitializeAsync()
+    public Browser()
+        : this(new HostProcess())
+    {
+    }
+
+    /// <summary>One of a host that is not as all are.</summary>
+    protected Browser(HostProcess host) => Host = host;
+
+    public virtual async ValueTask InitializeAsync()
     {
         await Host.StartAsync(CancellationToken.None);
         _playwright = await Playwright.CreateAsync();
@@ -45,8 +53,9 @@ public sealed class Browser : IAsyncLifetime
         return (page, complaints);
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         await _browser.DisposeAsync();
         _playwright.Dispose();
         await Host.DisposeAsync();

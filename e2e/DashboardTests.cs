@@ -62,7 +62,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
         foreach (var (width, scheme) in new[] { (1440, ColorScheme.Light), (1440, ColorScheme.Dark), (390, ColorScheme.Light), (390, ColorScheme.Dark) })
         {
             var (page, complaints) = await browser.SignInAsync(width, scheme);
-            foreach (var path in new[] { "/", "/escalations", "/work", "/work?new=1", "/work/tasks", "/agents", "/agents/definitions", "/runtimes", "/runtimes?ended=true", "/sessions", "/hosts", "/modules", "/modules/routes", "/costs", "/costs/events", "/costs/prices", "/costs/invoices", "/costs/invoices?new=1", "/costs/rates", "/costs/rates?new=1", "/budgets", "/budgets?new=1", "/budgets/breakers", "/jobs", "/jobs/trim-history", "/jobs/trim-history?do=schedule", "/events", "/access", "/access/audit" })
+            foreach (var path in new[] { "/", "/escalations", "/work", "/work?new=1", "/work/tasks", "/agents", "/agents/definitions", "/runtimes", "/runtimes?ended=true", "/sessions", "/hosts", "/modules", "/modules/routes", "/costs", "/costs/events", "/costs/prices", "/costs/invoices", "/costs/invoices?new=1", "/costs/rates", "/costs/rates?new=1", "/budgets", "/budgets?new=1", "/budgets/breakers", "/recovery", "/recovery/restore", "/recovery/drills", "/jobs", "/jobs/trim-history", "/jobs/trim-history?do=schedule", "/events", "/access", "/access/audit" })
             {
                 await page.GotoAsync(path);
                 await page.WaitForSelectorAsync("h1, .empty");
@@ -132,7 +132,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
     public async Task Nobody_sees_anything_without_signing_in_and_an_agents_key_does_not_sign_in()
     {
         using var plain = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = browser.Host.Address };
-        foreach (var path in new[] { "/", "/work", "/escalations", "/agents", "/agents/definitions", "/runtimes", "/sessions", "/hosts", "/modules", "/modules/routes", "/costs", "/costs/events", "/costs/prices", "/costs/invoices", "/costs/rates", "/budgets", "/budgets/breakers", "/jobs", "/jobs/trim-history", "/events", "/access", "/access/audit" })
+        foreach (var path in new[] { "/", "/work", "/escalations", "/agents", "/agents/definitions", "/runtimes", "/sessions", "/hosts", "/modules", "/modules/routes", "/costs", "/costs/events", "/costs/prices", "/costs/invoices", "/costs/rates", "/budgets", "/budgets/breakers", "/recovery", "/recovery/restore", "/recovery/drills", "/jobs", "/jobs/trim-history", "/events", "/access", "/access/audit" })
         {
             var answer = await plain.GetAsync(new Uri(path, UriKind.Relative), Stop);
             answer.StatusCode.ShouldBe(HttpStatusCode.Redirect, path);

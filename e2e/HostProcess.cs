@@ -10,7 +10,8 @@ namespace ControlCenter.E2E;
 /// <param name="home">Its data folder; one of its own under <c>/tmp</c> unless said.</param>
 /// <param name="database">The connection string of another PostgreSQL.</param>
 /// <param name="localRunner">Whether it runs agents on its own machine.</param>
-public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false) : IAsyncDisposable
+/// <param name="verb">What it is started as; as the plain bus unless said.</param>
+public sealed class HostProcess(string? home = null, string? database = null, bool localRunner = false, string? verb = null) : IAsyncDisposable
 {
     public const string FounderKey = "founder-key-for-e2e";
 
@@ -20,6 +21,9 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
 
     /// <summary>Settings beside those that every test needs.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The program; the one beside the tests unless said.</summary>
+    public string Program { get; init; } = Path.Combine(AppContext.BaseDirectory, "ControlCenter.dll");
 
     public Uri Address => new($"http://127.0.0.1:{_port}");
 
@@ -44,7 +48,12 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var info = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        info.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "ControlCenter.dll"));
+        info.ArgumentList.Add(Program);
+        if (verb is not null)
+        {
+            info.ArgumentList.Add(verb);
+        }
+
         info.Environment["CC_HOME"] = _home;
         info.Environment["CC_LISTEN"] = Address.ToString();
         info.Environment["CC_FOUNDER_KEY"] = FounderKey;

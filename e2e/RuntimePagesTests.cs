@@ -117,6 +117,31 @@ public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
         complaints.ShouldBeEmpty();
     }
 
+    [Fact]
+    public async Task A_terminal_goes_on_where_it_was_when_the_bus_is_back()
+    {
+        await using var runner = await FakeRunner.JoinAsync(browser.Host, "harbour", ["harbour"], Stop);
+        await DefineAsync("keeper", "keep", "harbour");
+        var runtime = (await browser.Host.Founder.PostAsync("runtimes", new { definition = "keeper" }, Stop))["runtime_id"];
+        await Patience.UntilAsync(async () => (await browser.Host.Founder.GetAsync($"runtimes/{runtime}", Stop)).Body!["runtime"]!["phase"]!.ToString() == "ready", Stop);
+        await runner.SayAsync(runtime, Enumerable.Range(0, 1_000).Select(Line), Stop);
+        var (page, _) = await browser.SignInAsync();
+        await page.GotoAsync($"/runtimes/{runtime}");
+        await Expect(page.Locator(".term-row").Last).ToContainTextAsync("step 999");
+
+        await browser.Host.KillAsync();
+        await Expect(page.Locator("#components-reconnect-modal")).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await browser.Host.StartAsync(Stop);
+        await runner.SayAsync(runtime, ["said after the restart"], Stop);
+        await Expect(page.Locator(".term-row").Last).ToContainTextAsync("said after the restart", new() { Timeout = 30_000 });
+        await Expect(page.Locator("[data-lines]")).ToContainTextAsync("1,001 lines");
+        await runner.SayAsync(runtime, ["and it follows"], Stop);
+        await Expect(page.Locator(".term-row").Last).ToContainTextAsync("and it follows");
+        await page.Locator(".term-view").FocusAsync();
+        await page.Keyboard.PressAsync("Home");
+        await Expect(page.Locator(".term-row").First).ToContainTextAsync("step 0 ");
+    }
+
     private static string Line(int i) => i switch
     {
         77_777 => "step 77777 \u001b[33mneedle 77777\u001b[0m",
@@ -135,10 +160,10 @@ public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
         return await FirstInSightAsync(page);
     }
 
-    private async Task DefineAsync(string name, string capability) =>
+    private async Task DefineAsync(string name, string capability, string label = "studio") =>
         (await browser.Host.Founder.SendAsync(
             HttpMethod.Put, $"agent-definitions/{name}",
-            JsonSerializer.SerializeToUtf8Bytes(new { name, adapter = "process", command = new[] { "python3", "agent.py" }, capabilities = new[] { capability }, host_labels = new[] { "studio" }, description = "Works on the importer." }), null, Stop))
+            JsonSerializer.SerializeToUtf8Bytes(new { name, adapter = "process", command = new[] { "python3", "agent.py" }, capabilities = new[] { capability }, host_labels = new[] { label }, description = "Works on the importer." }), null, Stop))
         .IsRefused.ShouldBeFalse();
 
     private async Task<string> TaskAsync(string ticket, string title, string capability) =>

@@ -14,6 +14,7 @@ using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Limits;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Orchestration;
+using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Restored;
 using ControlCenter.Runtime.Work;
@@ -131,6 +132,7 @@ public static class RuntimeServices
         services.AddService<EscalateUncertainSessions>();
         services.AddService<EscalateBudgetBreaches>();
         services.AddService<EscalateStuckRuntimes>();
+        services.AddService<EscalateFailedDrills>();
 
         services.TryAddSingleton(new CostEnvironment("LOC"));
         services.AddSingleton<RecordCosts>();
@@ -149,14 +151,17 @@ public static class RuntimeServices
         services.AddSingleton<InvoiceQueries>();
         services.AddSingleton<PricedUses>();
         services.AddSingleton<TaskCostQueries>();
+        services.AddSingleton<SessionCostQueries>();
         services.AddSingleton<EffectivePriceQueries>();
         services.AddSingleton<CostReasonQueries>();
         services.AddService<WatchCostLag>();
 
         services.AddSingleton(provider => new TranscriptStore(Path.Combine(provider.GetRequiredService<DataFolder>().Folder, "transcripts")));
+        services.AddSingleton(provider => new DrillFile(Path.Combine(provider.GetRequiredService<DataFolder>().Folder, "state", "restore_drills.yaml")));
         services.AddSingleton<OutputFeed>();
         services.AddSingleton<AppendOutput>();
         services.AddSingleton<TranscriptQueries>();
+        services.AddSingleton<ReplayTools>();
         services.AddService<KeepTranscripts>();
 
         services.TryAddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), Environment.MachineName, "host"));
@@ -248,8 +253,13 @@ public static class RuntimeServices
         where TService : SupervisedService
     {
         services.AddSingleton<TService>();
-        services.AddSingleton<SupervisedService>(provider => provider.GetRequiredService<TService>());
-        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<TService>());
+        ServiceDescriptor[] run =
+        [
+            ServiceDescriptor.Singleton<SupervisedService>(provider => provider.GetRequiredService<TService>()),
+            ServiceDescriptor.Singleton<IHostedService>(provider => provider.GetRequiredService<TService>()),
+        ];
+        services.Add(run);
+        services.AddSingleton(new Supervision(typeof(TService), run));
         return services;
     }
 }

@@ -10,6 +10,7 @@ internal static class InsightEndpoints
 {
     public static void MapInsight(this IEndpointRouteBuilder routes)
     {
+        routes.MapQuery<SessionCostQueries, SessionCosts>("/sessions/{id}/costs", "session", async (costs, http) => await costs.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
         routes.MapQuery<TaskCostQueries, TaskCosts>("/tasks/{id}/costs", "task", (costs, http) => costs.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
         routes.MapQuery<CostReasonQueries, CostReasons>("/costs/reasons", "list", async (reasons, http) => await reasons.FindAsync(
             new CostEventFilter(BusRoutes.OptionalWord<RollupDimension>(http, "by"), BusRoutes.OptionalText(http, "key"), CostEndpoints.OptionalTime(http, "from"), CostEndpoints.OptionalTime(http, "to")),

@@ -1,4 +1,5 @@
 using ControlCenter.Dashboard.Overview;
+using ControlCenter.Dashboard.Recovery;
 
 namespace ControlCenter.Dashboard;
 
@@ -10,6 +11,7 @@ internal static class DashboardPages
         services.AddRazorComponents().AddInteractiveServerComponents();
         services.AddScoped<CircuitFeed>();
         services.AddSingleton<OverviewQueries>();
+        services.AddSingleton<RecoveryGlance>();
         return services;
     }
 

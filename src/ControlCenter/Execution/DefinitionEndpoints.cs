@@ -3,6 +3,7 @@ using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Execution.Transcripts;
 using ControlCenter.Runtime.Queries;
 
 namespace ControlCenter.Execution;
@@ -23,6 +24,8 @@ internal static class DefinitionEndpoints
             call.Request.Name == NameIn(call.Http)
                 ? command.ExecuteAsync(call.Request, DefinitionSource.Page, null, call.Caller, call.Aborted)
                 : throw new ValidationException("name", $"The path says '{NameIn(call.Http)}', the body '{call.Request.Name}'."));
+        routes.MapChange<ReplayTools, ReplayToolsRequest, ReplayedTools>(
+            "POST", "/agent-definitions/{id}/replay", (command, call) => command.ExecuteAsync(NameIn(call.Http), call.Request, call.Caller, call.Aborted));
         routes.MapRemoval<RemoveDefinition>(
             "/agent-definitions/{id}", (command, call) => command.ExecuteAsync(NameIn(call.Http), DefinitionSource.Page, call.Caller, call.Aborted));
     }

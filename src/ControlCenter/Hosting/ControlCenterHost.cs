@@ -1,5 +1,6 @@
 using ControlCenter.Access;
 using ControlCenter.Bus;
+using ControlCenter.CommandLine;
 using ControlCenter.Dashboard;
 using ControlCenter.Runtime;
 using ControlCenter.Runtime.Costs;
@@ -11,6 +12,8 @@ using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Restore;
+using ControlCenter.Runtime.Recovery.Drills;
+using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -43,6 +46,16 @@ internal static class ControlCenterHost
             : null;
 
         await using var app = await StartAppAsync(settings, settings.Database ?? embedded!.ConnectionString, cancellationToken);
+        if (settings.IsRehearsal)
+        {
+            // It is not to outlive the drill: when the host of the drill dies, so does its end of this pipe.
+            _ = Task.Run(async () =>
+            {
+                await Console.In.ReadToEndAsync(CancellationToken.None);
+                app.Lifetime.StopApplication();
+            }, CancellationToken.None);
+        }
+
         await FounderAccess.AnnounceAsync(app, settings, cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken);
         return app.Services.GetRequiredService<HostRestart>().IsRequested;
@@ -74,6 +87,10 @@ internal static class ControlCenterHost
     // Made at the start, so that there is a place to put the first file.
     private static DefinitionFolder DefinitionsOf(HostSettings settings) =>
         new(settings.Agents ?? Directory.CreateDirectory(Path.Combine(settings.Home, "agents")).FullName, Path.Combine(settings.Home, "agents.loaded"));
+
+    private static KeptFiles KeptFilesOf(HostSettings settings) => KeptFiles.Of(
+        settings.Home, DefinitionsOf(settings).Path, settings.Gateway.CatalogueFile,
+        System.Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? "")));
 
     private static WebApplication Build(HostSettings settings, string connectionString, TimeProvider time)
     {
@@ -111,7 +128,9 @@ internal static class ControlCenterHost
         builder.Services.AddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), System.Environment.MachineName, settings.Surface));
         builder.Services.AddSingleton(new OwnCluster(settings.Database is null ? settings.Home : null));
         builder.Services.AddRuntime(connectionString);
+        builder.Services.AddSingleton(new DrillPrograms(RunnerProcess.Program, AppContext.BaseDirectory));
         builder.Services.AddRecovery(settings.Recovery);
+        builder.Services.AddSingleton(KeptFilesOf(settings));
         builder.Services.AddBus();
         builder.Services.AddService<KeepRateLimits>();
         if (settings.LocalRunner)
@@ -121,6 +140,11 @@ internal static class ControlCenterHost
 
         builder.Services.AddSignIn(settings);
         builder.Services.AddDashboard();
+        if (settings.IsRehearsal)
+        {
+            builder.Services.KeepStill();
+        }
+
         var app = builder.Build();
         app.UseSecurityHeaders();
         app.MapBus();

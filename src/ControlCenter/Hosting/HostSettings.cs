@@ -28,6 +28,9 @@ internal sealed record HostSettings(
     /// <summary>Whether the bus runs agents on its own machine (<c>CC_LOCAL_RUNNER</c>); on unless said.</summary>
     public bool LocalRunner { get; init; } = true;
 
+    /// <summary>Whether it only rehearses on a copy, for a restore drill (<c>CC_REHEARSAL</c>): it runs no jobs and no agents, and ends with its standard input.</summary>
+    public bool IsRehearsal { get; init; }
+
     /// <summary>As which surface it was started (OR-03): <c>host</c>, or <c>go</c>.</summary>
     public string Surface { get; init; } = "host";
 
@@ -41,6 +44,14 @@ internal sealed record HostSettings(
     public static HostSettings Read(Func<string, string?> read)
     {
         string? Value(string name) => read(name) is { } text && !string.IsNullOrWhiteSpace(text) ? text.Trim() : null;
+
+        var isRehearsal = OneOf("CC_REHEARSAL", Value("CC_REHEARSAL") ?? "off", ["on", "off"]) == "on";
+        if (isRehearsal)
+        {
+            // Half a rehearsal would act on what is real.
+            RequireUnset("CC_DATABASE", Value("CC_DATABASE"));
+            RequireUnset("CC_BACKUP_REPOSITORY", Value("CC_BACKUP_REPOSITORY"));
+        }
 
         return new HostSettings(
             Path.GetFullPath(Value("CC_HOME") ?? "./data"),
@@ -56,7 +67,8 @@ internal sealed record HostSettings(
             Gateway = new GatewayOptions(Value("CC_MODELS") is { } path ? Path.GetFullPath(path) : null, BodyMiBOf(Value("CC_GATEWAY_BODY_MIB"))),
             Recovery = RecoveryOf(
                 Path.GetFullPath(Value("CC_HOME") ?? "./data"), Value("CC_BACKUP_REPOSITORY"), Value("CC_BACKUP_PASSWORD_FILE"), Value("CC_BACKUP_CREDENTIALS_FILE")),
-            LocalRunner = OneOf("CC_LOCAL_RUNNER", Value("CC_LOCAL_RUNNER") ?? "on", ["on", "off"]) == "on",
+            LocalRunner = !isRehearsal && OneOf("CC_LOCAL_RUNNER", Value("CC_LOCAL_RUNNER") ?? "on", ["on", "off"]) == "on",
+            IsRehearsal = isRehearsal,
         };
     }
 
@@ -66,6 +78,14 @@ internal sealed record HostSettings(
     {
         string? Value(string name) => read(name) is { } text && !string.IsNullOrWhiteSpace(text) ? text.Trim() : null;
         return (LogLevelOf(Value("CC_LOG") ?? "information"), OneOf("CC_LOG_FORMAT", Value("CC_LOG_FORMAT") ?? "text", ["text", "json"]) == "json");
+    }
+
+    private static void RequireUnset(string name, string? value)
+    {
+        if (value is not null)
+        {
+            throw new SettingException(name, "(not shown)", "nothing while CC_REHEARSAL is on: a rehearsal has a database of its own and backs nothing up");
+        }
     }
 
     private static string FolderOf(string name, string path) =>

@@ -7,7 +7,13 @@ const short = (seconds) => {
   return `${count} ${name === "day" && count !== 1 ? "days" : name}`;
 };
 
-// <cc-time at="…" mode="ago|left|clock">: ticks here, so that no page renders on the server only because time goes by.
+const dates = {
+  date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+  day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }),
+  short: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }),
+};
+
+// <cc-time at="…" mode="ago|left|clock|date|day|short">: ticks here, so that no page renders on the server only because time goes by.
 class CcTime extends HTMLElement {
   static observedAttributes = ["at", "mode"];
   static all = new Set();
@@ -19,13 +25,39 @@ class CcTime extends HTMLElement {
     if (Number.isNaN(at.getTime())) { this.textContent = "never"; this.removeAttribute("title"); return; }
     const seconds = (Date.now() - at) / 1000;
     const mode = this.getAttribute("mode") ?? "ago";
-    const text = mode === "clock" ? at.toLocaleTimeString() : mode === "left" ? (seconds >= 0 ? "over" : `${short(-seconds)} left`) : seconds < 1 ? "now" : `${short(seconds)} ago`;
+    const text = dates[mode] ? dates[mode].format(at) : mode === "clock" ? at.toLocaleTimeString() : mode === "left" ? (seconds >= 0 ? "over" : `${short(-seconds)} left`) : seconds < 1 ? "now" : `${short(seconds)} ago`;
     if (this.textContent !== text) this.textContent = text;
     this.title = `${at.toLocaleString()}\n${at.toISOString()} UTC`;
   }
 }
 customElements.define("cc-time", CcTime);
 setInterval(() => { if (!document.hidden) CcTime.all.forEach((t) => t.show()); }, 1000);
+
+// <cc-when value="…UTC…" label="…">: a moment in the viewer's own zone, said in UTC beside it. Its value, and what its change event tells, is UTC.
+// With "exact" it goes to the second, and its page says it in UTC.
+class CcWhen extends HTMLElement {
+  static observedAttributes = ["value"];
+  connectedCallback() {
+    if (this.input) return;
+    this.input = Object.assign(document.createElement("input"), { type: "datetime-local", className: "input" });
+    this.input.setAttribute("aria-label", this.getAttribute("label") ?? "When");
+    this.hint = Object.assign(document.createElement("span"), { className: "hint", hidden: this.hasAttribute("exact") });
+    if (this.hasAttribute("exact")) this.input.step = "1";
+    this.replaceChildren(this.input, this.hint);
+    this.value = this.getAttribute("value") ?? "";
+    this.input.addEventListener("change", (e) => { e.stopPropagation(); this.say(); this.dispatchEvent(new Event("change", { bubbles: true })); });
+    this.input.addEventListener("input", (e) => { e.stopPropagation(); this.say(); });
+  }
+  attributeChangedCallback() { if (this.input && this.getAttribute("value") !== this.value) this.value = this.getAttribute("value") ?? ""; }
+  get value() { const at = new Date(this.input?.value || NaN); return Number.isNaN(at.getTime()) ? "" : at.toISOString(); }
+  set value(text) {
+    const at = new Date(text || NaN);
+    this.input.value = Number.isNaN(at.getTime()) ? "" : new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, this.hasAttribute("exact") ? 19 : 16);
+    this.say();
+  }
+  say() { this.hint.textContent = this.value ? `${this.value.slice(0, 16).replace("T", " ")} UTC` : ""; }
+}
+customElements.define("cc-when", CcWhen);
 
 // Keys: a control says which key presses it (data-key="a", data-key="g o"), or that a key brings the focus to it (data-key-focus="/").
 let prefix = "";

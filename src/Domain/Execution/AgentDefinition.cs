@@ -61,8 +61,11 @@ public sealed record AgentDefinition
 /// <param name="MemoryMb">Resident, of its whole tree; null for no limit.</param>
 /// <param name="Depth">How deep sub-agents may go below it; 0 for none.</param>
 /// <param name="FanOut">How many sub-agents it may have at once.</param>
+/// <param name="CommandSeconds">One command that its own program runs (a build, a test suite), which is no call of a tool of ours; 1 to 86,400 s.</param>
+/// <param name="DiskMb">What is in its workspace and its private folder; null for no limit.</param>
 public sealed record AgentLimits(
-    int Iterations = 50, int ToolCallSeconds = 120, long? Tokens = null, int? WallSeconds = null, int? MemoryMb = null, int Depth = 2, int FanOut = 4);
+    int Iterations = 50, int ToolCallSeconds = 120, long? Tokens = null, int? WallSeconds = null, int? MemoryMb = null, int Depth = 2, int FanOut = 4,
+    int CommandSeconds = 1800, int? DiskMb = null);
 
 /// <summary>Where an agent works.</summary>
 /// <param name="Kind"><c>folder</c> (an empty one) or <c>worktree</c> (a git worktree of <paramref name="Repository"/>).</param>

@@ -147,6 +147,8 @@ public static partial class AgentDefinitionRules
             ("tokens", limits.Tokens, 1, 1_000_000_000_000),
             ("wall_seconds", limits.WallSeconds, 1, 31 * 86_400),
             ("memory_mb", limits.MemoryMb, 16, 1024 * 1024),
+            ("command_seconds", limits.CommandSeconds, 1, 86_400),
+            ("disk_mb", limits.DiskMb, 1, 100 * 1024 * 1024),
             ("depth", limits.Depth, 0, 10),
             ("fan_out", limits.FanOut, 0, 100),
         })

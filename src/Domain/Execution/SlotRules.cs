@@ -21,7 +21,9 @@ public sealed record HostRoom(
 /// <param name="Labels">What its host must have.</param>
 /// <param name="ExpectedMb">What 95 of 100 like it needed at the most; null if none has been measured.</param>
 /// <param name="OnlyHost">The one host that it can go on at: its session lives there.</param>
-public sealed record SlotWish(Guid DefinitionId, IReadOnlyCollection<string> Labels, int? ExpectedMb, Guid? OnlyHost = null);
+/// <param name="MostPerHost">How many may run on one host, whatever room it has (<see cref="AssignmentPolicy.MostPerHost"/>).</param>
+public sealed record SlotWish(
+    Guid DefinitionId, IReadOnlyCollection<string> Labels, int? ExpectedMb, Guid? OnlyHost = null, int MostPerHost = int.MaxValue);
 
 /// <summary>One host, and what is to be said of it.</summary>
 /// <param name="HostId">Which.</param>
@@ -81,6 +83,7 @@ public static class SlotRules
         var missing = wish.Labels.Where(l => !host.Labels.Contains(l)).ToList();
         return missing.Count > 0 ? $"lacks the label {string.Join(", ", missing)}"
             : wish.OnlyHost is { } only && only != host.HostId ? "its session lives on another host"
+            : host.Runtimes >= wish.MostPerHost ? $"runs {wish.MostPerHost}, which is the most"
             : host.MemoryUsedMb >= host.MemoryMb * MemoryLimit ? "its memory is used to 85 % or more"
             : host.DiskFreeMb <= host.DiskMb * DiskFloor ? "its disk has 5 % free or less"
             : wish.ExpectedMb is null && host.Probing.Contains(wish.DefinitionId) ? "the first of its kind there has not been measured yet"

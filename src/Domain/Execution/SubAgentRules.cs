@@ -24,13 +24,16 @@ public static class SubAgentRules
         return Reaching(parent, child) ?? MoreTools(parent, child);
     }
 
-    /// <summary>The sub-agent's definition within its parent's limits.</summary>
+    /// <summary>The sub-agent's definition within its parent's limits, and on hosts only that its parent could be on.</summary>
     public static AgentDefinition Narrow(AgentDefinition parent, AgentDefinition child) => child with
     {
+        HostLabels = [.. child.HostLabels.Union(parent.HostLabels, StringComparer.Ordinal)],
         Limits = child.Limits with
         {
             Iterations = Math.Min(child.Limits.Iterations, parent.Limits.Iterations),
             ToolCallSeconds = Math.Min(child.Limits.ToolCallSeconds, parent.Limits.ToolCallSeconds),
+            CommandSeconds = Math.Min(child.Limits.CommandSeconds, parent.Limits.CommandSeconds),
+            DiskMb = (int?)Least(child.Limits.DiskMb, parent.Limits.DiskMb),
             Tokens = Least(child.Limits.Tokens, parent.Limits.Tokens),
             WallSeconds = (int?)Least(child.Limits.WallSeconds, parent.Limits.WallSeconds),
             MemoryMb = (int?)Least(child.Limits.MemoryMb, parent.Limits.MemoryMb),

@@ -51,4 +51,25 @@ public static class DrillRules
     /// <summary>How much older the newest row is than the backup; null where no table has a time.</summary>
     public static TimeSpan? AgeOfNewest(IReadOnlyCollection<TableCount> restored, DateTimeOffset takenAt) =>
         restored.Max(t => t.NewestAt) is { } newest ? takenAt - newest : null;
+
+    /// <summary>Whether what came back is new enough: within <see cref="Freshness"/> of the backup, or as new as there was anything. That nothing is written is no lag.</summary>
+    /// <param name="manifest">What there was.</param>
+    /// <param name="restored">What there is.</param>
+    /// <param name="takenAt">The backup's moment.</param>
+    public static bool IsFresh(IReadOnlyCollection<TableCount> manifest, IReadOnlyCollection<TableCount> restored, DateTimeOffset takenAt) =>
+        restored.Max(t => t.NewestAt) is { } newest
+            ? takenAt - newest <= Freshness || newest >= manifest.Max(t => t.NewestAt)
+            : manifest.All(t => t.NewestAt is null);
+
+    /// <summary>Whether a drill may be held: after one that failed, only once its root cause is recorded (blueprint 10.8). Those that came to no verdict do not count.</summary>
+    /// <param name="latest">How the scenario's latest drills went, newest first, and whether each has its root cause.</param>
+    public static bool MayRun(IEnumerable<(DrillState State, bool HasRootCause)> latest) =>
+        latest.FirstOrDefault(d => d.State is DrillState.Passed or DrillState.Failed) is not { State: DrillState.Failed, HasRootCause: false };
+
+    /// <summary>How many have failed in a row, the newest first. Those that came to no verdict do not count.</summary>
+    public static int FailedInARow(IEnumerable<DrillState> latest) =>
+        latest.Where(s => s is DrillState.Passed or DrillState.Failed).TakeWhile(s => s == DrillState.Failed).Count();
+
+    /// <summary>The founder is asked once so many drills of a scenario have failed in a row: 2.</summary>
+    public const int EscalatedAfter = 2;
 }

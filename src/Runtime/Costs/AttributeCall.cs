@@ -21,14 +21,14 @@ public sealed class AttributeCall(NpgsqlDataSource database, EventLogSignal sign
     // A second lease is enough to know that the call cannot be laid to one task.
     private const string HeldByAgents =
         """
-        select q.place, a.host, a.surface, t.id, t.ticket_id, k.project
+        select q.place, a.host, a.surface, t.id, t.ticket_id, k.project, r.session_id
         from unnest($1, $2) with ordinality q (agent_id, task_id, place)
         join agents a on a.id = q.agent_id
         left join lateral (
             select task_id from leases where agent_id = a.id and ended_at is null and expires_at > clock_timestamp() and (q.task_id is null or task_id = q.task_id) limit 2
         ) l on true
-        left join runtimes r on l.task_id is null and q.task_id is null and r.agent_id = a.id and r.phase <> 'ended'
-        left join tasks t on t.id = coalesce(l.task_id, r.task_id)
+        left join runtimes r on r.agent_id = a.id and r.phase <> 'ended'
+        left join tasks t on t.id = coalesce(l.task_id, case when q.task_id is null then r.task_id end)
         left join tickets k on k.id = t.ticket_id
         """;
 
@@ -36,7 +36,7 @@ public sealed class AttributeCall(NpgsqlDataSource database, EventLogSignal sign
 
     /// <summary>Finds out.</summary>
     /// <param name="caller">Whose key it was.</param>
-    /// <param name="session">The conversation, as the client names it.</param>
+    /// <param name="session">The conversation, as the client names it. One that the bus runs is known better than it can be named: its session is the runtime's.</param>
     /// <param name="task">The task that the client says it is for: an agent's own under a live lease; the founder's and services' any.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>What could be attributed. An agent that holds several leases must name one: to guess would lay the cost to the wrong task.</returns>
@@ -76,7 +76,7 @@ public sealed class AttributeCall(NpgsqlDataSource database, EventLogSignal sign
         while (await reader.ReadAsync(cancellationToken))
         {
             var member = group[(int)reader.GetInt64(0) - 1];
-            var found = new Found(reader.TextOrNull(1), reader.TextOrNull(2), reader.ValueOrNull<Guid>(3), reader.ValueOrNull<Guid>(4), reader.TextOrNull(5));
+            var found = new Found(reader.TextOrNull(1), reader.TextOrNull(2), reader.ValueOrNull<Guid>(3), reader.ValueOrNull<Guid>(4), reader.TextOrNull(5), reader.ValueOrNull<Guid>(6));
             member.Result = member.Result is null ? found : found with { TaskId = null, TicketId = null, Project = null };
         }
     }
@@ -91,7 +91,7 @@ public sealed class AttributeCall(NpgsqlDataSource database, EventLogSignal sign
 
         return task is { } named && found.TaskId is null
             ? throw NotHeld(caller, named)
-            : new Attribution(caller.ActorId, agent, session, null, found.TaskId, found.TicketId, found.Project, found.Surface, found.Host);
+            : new Attribution(caller.ActorId, agent, found.SessionId?.ToString() ?? session, null, found.TaskId, found.TicketId, found.Project, found.Surface, found.Host);
     }
 
     private async Task<Attribution> OfTaskAsync(Caller caller, string? session, Guid task, CancellationToken cancellationToken)
@@ -112,6 +112,6 @@ public sealed class AttributeCall(NpgsqlDataSource database, EventLogSignal sign
     /// <param name="TaskId">The task that it says the call is for.</param>
     public sealed record Question(Guid AgentId, Guid? TaskId);
 
-    /// <summary>Where an agent runs, and what it works at; no task where it holds several and names none.</summary>
-    public sealed record Found(string? Host, string? Surface, Guid? TaskId, Guid? TicketId, string? Project);
+    /// <summary>Where an agent runs, in which session, and what it works at; no task where it holds several and names none.</summary>
+    public sealed record Found(string? Host, string? Surface, Guid? TaskId, Guid? TicketId, string? Project, Guid? SessionId);
 }

@@ -40,7 +40,7 @@ public sealed class GrantSlots(
     }
 
     private static bool MayMakeRoom(string kind) =>
-        kind is "runtime.requested" or "runtime.ended" or "admission.changed" or "agent.resumed" or "budget.reopened"
+        kind is "runtime.requested" or "runtime.ended" or "admission.changed" or "agent.resumed" or "budget.reopened" or "governor.assignment_policy_changed"
         || kind.StartsWith("runtime.host_", StringComparison.Ordinal);
 
     private async Task<int> GrantAsync(UnitOfWork unit, CancellationToken cancellationToken)
@@ -74,7 +74,7 @@ public sealed class GrantSlots(
 
             var only = wish.SessionHost is { } home && rooms.IsOnline(home) ? wish.SessionHost : null;
             var expected = rooms.ExpectedOf(wish.Adapter, wish.DefinitionId);
-            var choice = SlotRules.Choose(rooms.Hosts, new SlotWish(wish.DefinitionId, wish.HostLabels, expected, only));
+            var choice = SlotRules.Choose(rooms.Hosts, new SlotWish(wish.DefinitionId, wish.HostLabels, expected, only, rooms.MostPerHost));
             if (choice.Chosen is not { } chosen)
             {
                 reasons[wish.RuntimeId] = choice.WaitsFor!;

@@ -1,21 +1,26 @@
+using System.Collections.Concurrent;
 using ControlCenter.Domain.Access;
-using ControlCenter.Domain.Execution;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Hosts;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace ControlCenter.Runtime.Execution;
 
 /// <summary>A host reports, and hears what it is to be running: at once if that is news to it, otherwise as soon as it is, or when its patience is over.</summary>
-public sealed class ReportHost(
-    Transactions transactions, RecordLoad load, ExecutionMetrics metrics, HostOrdersQuery orders, SlotSignal slots, EventFeed feed, IHostApplicationLifetime lifetime, TimeProvider time)
+public sealed partial class ReportHost(
+    Transactions transactions, RecordLoad load, ExecutionMetrics metrics, HostOrdersQuery orders, SlotSignal slots, EventFeed feed, IHostApplicationLifetime lifetime, TimeProvider time,
+    ILogger<ReportHost> logger)
 {
     private const int LongestWaitSeconds = 15;
-    private const int MostRuntimes = 1000;
 
+    // A line of the log names so many; how many there are is said, and counted.
+    private const int MostTold = 5;
+
+    private readonly ConcurrentDictionary<Guid, string> _told = [];
     private readonly TakeInReport _takeIn = new(load, metrics);
 
     /// <summary>Takes a report in.</summary>
@@ -29,8 +34,10 @@ public sealed class ReportHost(
             .Add("surface", TextRules.OptionalName(report.Surface))
             .Add("labels", TextRules.NameList(report.Labels?.ToArray(), CreateHost.MostLabels))
             .Add("wait_seconds", report.WaitSeconds is < 0 or > LongestWaitSeconds ? $"Between 0 and {LongestWaitSeconds}; {report.WaitSeconds} was given." : null)
-            .Add("runtimes", ProblemOf(report.Runtimes))
             .ThrowIfAny();
+        var seen = CheckedObservations.Of(report.Runtimes);
+        Tell(host, caller.Name, seen.Problems);
+        report = report with { Runtimes = seen.Kept };
         await transactions.RunAsync(caller, (unit, ct) => _takeIn.WithinAsync(unit, host, report, ct), cancellationToken);
         slots.Set();
         return await AnswerAsync(host, report, cancellationToken);
@@ -69,16 +76,28 @@ public sealed class ReportHost(
             or "runtime.host_left" or "task.completed" or "task.failed" or "task.cancelled" or "task.released" or "task.ready"
         || kind.StartsWith("intervention.", StringComparison.Ordinal) || kind.StartsWith("lease.", StringComparison.Ordinal);
 
-    private static string? ProblemOf(IReadOnlyList<RuntimeObservation> runtimes) =>
-        runtimes.Count > MostRuntimes ? $"At the most {MostRuntimes}; {runtimes.Count} were given."
-        : runtimes.DistinctBy(r => r.RuntimeId).Count() != runtimes.Count ? "One runtime stands twice."
-        : runtimes.FirstOrDefault(r => r.Phase == RuntimePhase.Requested) is { } early ? $"Runtime {early.RuntimeId} is 'requested': a host has it from 'granted' on."
-        : runtimes.Select(ProblemOf).FirstOrDefault(p => p is not null);
+    // A runner that says the same wrong thing with each report is told of once.
+    private void Tell(Guid host, string name, IReadOnlyList<string> problems)
+    {
+        var said = string.Join(' ', problems.Take(MostTold));
+        if (problems.Count == 0)
+        {
+            _told.TryRemove(host, out _);
+            return;
+        }
 
-    private static string? ProblemOf(RuntimeObservation seen) =>
-        seen.MemoryMb is < 0 || seen.PeakMemoryMb is < 0 || seen.CpuPercent is < 0 or > 10_000_000 || seen.OutputLines < 0 || seen.DroppedLines < 0 || seen.Turns < 0 || seen.RepeatedCalls < 0
-            ? $"Runtime {seen.RuntimeId} has a measurement below 0."
-            : TextRules.OptionalName(seen.NativeSessionId) ?? TextRules.OptionalName(seen.Signature) ?? TextRules.OptionalLongText(seen.LastTool) ?? TextRules.OptionalLongText(seen.Detail);
+        metrics.LeftOut(problems.Count);
+        if (_told.TryGetValue(host, out var before) && before == said)
+        {
+            return;
+        }
+
+        _told[host] = said;
+        LogLeftOut(logger, name, problems.Count, said);
+    }
+
+    [LoggerMessage(EventId = 1845, Level = LogLevel.Warning, Message = "Of the report of {Host}, {Count} things could not be kept: {Problems}")]
+    private static partial void LogLeftOut(ILogger logger, string host, int count, string problems);
 }
 
 /// <summary>"There may be a slot for somebody": set by every report, so that nobody waits for the next look.</summary>

@@ -10,6 +10,16 @@ namespace ControlCenter.Runtime.Execution;
 /// <summary>What becomes of a session whose runtime has ended: over, to be gone on with, or to be asked about.</summary>
 internal static class SessionEnds
 {
+    // A replacement of which no process was ever seen took nobody's place: the next one goes on from where its predecessor stopped.
+    private const string GiveBack =
+        """
+        update sessions p set state = 'interrupted', ended_at = null
+        from sessions s join tasks t on t.id = s.task_id and t.state not in ('completed', 'failed', 'cancelled')
+        where s.id = @id and p.id = s.predecessor_id and p.state = 'ended'
+          and not exists (select 1 from runtimes r where r.session_id = s.id and (r.observed_at is not null or r.phase <> 'ended' and r.id <> @runtime))
+          and not exists (select 1 from sessions x where x.predecessor_id = p.id and x.id <> s.id and x.state <> 'ended')
+        """;
+
     /// <param name="unit">The transaction in which the runtime ends.</param>
     /// <param name="runtime">The runtime.</param>
     /// <param name="task">Where its task stands, if it was taken back just now.</param>
@@ -21,6 +31,7 @@ internal static class SessionEnds
         {
             await unit.ExecuteAsync(
                 "update sessions set state = 'ended', ended_at = clock_timestamp() where id = @id and state <> 'ended'", cancellationToken, ("id", runtime.SessionId));
+            await unit.ExecuteAsync(GiveBack, cancellationToken, ("id", runtime.SessionId), ("runtime", runtime.Id));
             return;
         }
 

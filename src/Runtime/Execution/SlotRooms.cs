@@ -32,7 +32,11 @@ internal sealed class SlotRooms
     private readonly Dictionary<(string Adapter, Guid? Definition), int> _expected;
     private readonly Dictionary<Guid, HostRoom> _hosts;
 
-    private SlotRooms(Dictionary<(string, Guid?), int> expected, Dictionary<Guid, HostRoom> hosts) => (_expected, _hosts) = (expected, hosts);
+    private SlotRooms(Dictionary<(string, Guid?), int> expected, Dictionary<Guid, HostRoom> hosts, int mostPerHost) =>
+        (_expected, _hosts, MostPerHost) = (expected, hosts, mostPerHost);
+
+    /// <summary>How many may run on one host, whoever asked for them.</summary>
+    public int MostPerHost { get; }
 
     /// <summary>The hosts.</summary>
     public IReadOnlyCollection<HostRoom> Hosts => _hosts.Values;
@@ -40,7 +44,7 @@ internal sealed class SlotRooms
     /// <summary>Reads the rooms.</summary>
     public static async Task<SlotRooms> ReadAsync(UnitOfWork unit, CancellationToken cancellationToken)
     {
-        var rooms = new SlotRooms(await ExpectationsAsync(unit, cancellationToken), await HostsAsync(unit, cancellationToken));
+        var rooms = new SlotRooms(await ExpectationsAsync(unit, cancellationToken), await HostsAsync(unit, cancellationToken), await MostPerHostAsync(unit, cancellationToken));
         await rooms.AddLiveAsync(unit, cancellationToken);
         return rooms;
     }
@@ -62,6 +66,13 @@ internal sealed class SlotRooms
             Runtimes = room.Runtimes + 1,
             Probing = expectedMb is null ? [.. room.Probing, definition] : room.Probing,
         };
+    }
+
+    // The founder's word, or what is good for a first run.
+    private static async Task<int> MostPerHostAsync(UnitOfWork unit, CancellationToken cancellationToken)
+    {
+        await using var command = unit.Command("select most_per_host from assignment_policy");
+        return await command.ExecuteScalarAsync(cancellationToken) is int most ? most : new AssignmentPolicy().MostPerHost;
     }
 
     private static async Task<Dictionary<(string, Guid?), int>> ExpectationsAsync(UnitOfWork unit, CancellationToken cancellationToken)

@@ -27,7 +27,7 @@ public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transa
             when r.lease_expires_at <= clock_timestamp() and (@all or r.host_id = any(@heard)) then 'silent'
             when r.phase = 'requested' and r.task_id is not null and r.requested_at <= clock_timestamp() - @grant then 'ungranted'
             when r.phase = 'granted' and (coalesce(r.seen_at, r.granted_at) <= clock_timestamp() - @observe or r.granted_at <= clock_timestamp() - @start) then 'unobserved'
-            when r.phase = 'observed' and r.desired <> 'pause' and r.paused_at is null and r.observed_at <= clock_timestamp() - @ready then 'unready'
+            when r.phase = 'observed' and r.paused_at is null and r.observed_at <= clock_timestamp() - @ready then 'unready'
             end as why, coalesce(h.name, '') as host, r.waits_for
         from runtimes r left join hosts h on h.id = r.host_id
         where r.phase in ('requested', 'granted', 'observed', 'ready')

@@ -3,11 +3,15 @@ using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Queries;
 using Microsoft.Extensions.Logging;
 
 namespace ControlCenter.Runtime.Execution;
 
-/// <summary>Tells once when more room is needed (AR-22): a host's memory over 75 % for five minutes, a long queue, many agents on one host.</summary>
+/// <summary>
+/// Tells once when more room is needed (AR-22): a host's memory over 75 % for five minutes, a long queue, many agents on one host; and once when
+/// that is over. What was told is in the log, so that neither a restart nor a second bus tells it again.
+/// </summary>
 public sealed class WatchScaling(Transactions transactions, TimeProvider time, ILogger<WatchScaling> logger)
     : SupervisedService("scaling-watch", time, logger)
 {
@@ -34,7 +38,23 @@ public sealed class WatchScaling(Transactions transactions, TimeProvider time, I
         group by h.id, h.name having count(*) > @agents
         """;
 
-    private HashSet<(string Trigger, Guid? Host)> _on = [];
+    private const string Began = "runtime.scaling_trigger", Over = "runtime.scaling_over";
+
+    // Two buses that look at once would both find that it has not been told.
+    private const long Lock = 0x43435F5343414C; // "CC_SCAL"
+
+    // What was told last of each, if that was that it began.
+    private const string Told =
+        $"""
+        select trigger, host from (
+            select distinct on (e.data ->> 'trigger', e.data ->> 'host_id') e.kind, e.data ->> 'trigger' as trigger, (e.data ->> 'host_id')::uuid as host
+            from events e where e.kind in ('{Began}', '{Over}')
+            order by e.data ->> 'trigger', e.data ->> 'host_id', e.seq desc) newest
+        where kind = '{Began}'
+        """;
+
+    // As of the last look; null before the first.
+    private HashSet<(string Trigger, Guid? Host)>? _on;
 
     /// <inheritdoc />
     public override TimeSpan SilentAfter => Interval * 4;
@@ -46,32 +66,67 @@ public sealed class WatchScaling(Transactions transactions, TimeProvider time, I
         do
         {
             _on = await transactions.RunAsync(Caller.Host, LookAsync, stoppingToken);
-            Beat(_on.Count == 0 ? "there is room" : string.Create(CultureInfo.InvariantCulture, $"{_on.Count} reasons for more room"));
+            Beat(_on is not { Count: > 0 } ? "there is room" : string.Create(CultureInfo.InvariantCulture, $"{_on.Count} reasons for more room"));
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private async Task<HashSet<(string, Guid?)>> LookAsync(UnitOfWork unit, CancellationToken cancellationToken)
     {
-        await using var command = unit.Command(
-            Triggers, ("memory", SlotRules.ScalingTrigger), ("samples", FewestSamples), ("queue", (long)LongQueue), ("agents", (long)ManyOnOneHost));
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var on = new HashSet<(string, Guid?)>();
-        while (await reader.ReadAsync(cancellationToken))
+        var found = await FindAsync(unit, cancellationToken);
+        HashSet<(string, Guid?)> on = [.. found.Select(f => (f.Trigger, f.Host))];
+        if (_on is { } before && before.SetEquals(on))
         {
-            var (trigger, host) = (reader.GetString(0), reader.IsDBNull(1) ? (Guid?)null : reader.GetGuid(1));
-            on.Add((trigger, host));
-            if (!_on.Contains((trigger, host)))
+            return on;
+        }
+
+        await unit.ExecuteAsync($"select pg_advisory_xact_lock({Lock})", cancellationToken);
+        var told = await ToldAsync(unit, cancellationToken);
+        foreach (var (trigger, host, name, value) in found.Where(f => !told.Contains((f.Trigger, f.Host))))
+        {
+            var why = Explain(trigger, name, value);
+            unit.Record(Began, SubjectOf(host), new { Trigger = trigger, HostId = host, Host = name, Value = value, Severity = "warning", Why = why });
+            unit.Record("alert.raised", SubjectOf(host), new
             {
-                var name = reader.IsDBNull(2) ? null : reader.GetString(2);
-                var value = reader.GetDecimal(3);
-                unit.Record(
-                    "runtime.scaling_trigger", ("host", host?.ToString() ?? ""),
-                    new { Trigger = trigger, HostId = host, Host = name, Value = value, Severity = "warning", Why = Explain(trigger, name, value) });
-            }
+                Severity = "warning", Source = "scaling", Title = why, Remedy = "Let another host join (devxio host join), or have fewer agents at once.",
+            });
+        }
+
+        foreach (var (trigger, host) in told.Where(t => !on.Contains(t)))
+        {
+            unit.Record(Over, SubjectOf(host), new { Trigger = trigger, HostId = host });
         }
 
         return on;
+    }
+
+    private static (string, string) SubjectOf(Guid? host) => ("host", host?.ToString() ?? "");
+
+    private static async Task<List<(string Trigger, Guid? Host, string? Name, decimal Value)>> FindAsync(UnitOfWork unit, CancellationToken cancellationToken)
+    {
+        await using var command = unit.Command(
+            Triggers, ("memory", SlotRules.ScalingTrigger), ("samples", FewestSamples), ("queue", (long)LongQueue), ("agents", (long)ManyOnOneHost));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var found = new List<(string, Guid?, string?, decimal)>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            found.Add((reader.GetString(0), reader.ValueOrNull<Guid>(1), reader.TextOrNull(2), reader.GetDecimal(3)));
+        }
+
+        return found;
+    }
+
+    private static async Task<HashSet<(string Trigger, Guid? Host)>> ToldAsync(UnitOfWork unit, CancellationToken cancellationToken)
+    {
+        await using var command = unit.Command(Told);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var told = new HashSet<(string, Guid?)>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            told.Add((reader.GetString(0), reader.ValueOrNull<Guid>(1)));
+        }
+
+        return told;
     }
 
     private static string Explain(string trigger, string? host, decimal value) => trigger switch

@@ -17,6 +17,21 @@ public sealed class SpendBreakers(NpgsqlDataSource database, TimeProvider time)
     // Probation lets a few calls pass, then the next look at it decides.
     private const int ProbationRetrySeconds = 10;
 
+    // What a sub-agent spends, and fails of, counts for those above it.
+    private const string Count =
+        """
+        with own as (
+            select * from unnest(@ats, @scopes, @ids, @amounts, @currencies, @calls, @failures, @retries) l (at, scope, scope_id, amount, currency, calls, failures, retries)),
+        lines as (
+            select * from own
+            union all
+            select o.at, o.scope, a.id::text, o.amount, o.currency, o.calls, o.failures, o.retries
+            from own o cross join lateral agent_ancestors(case when o.scope = 'agent' then o.scope_id::uuid end) a (id))
+        select spend_breaker_count(
+            array_agg(at), array_agg(scope), array_agg(scope_id), array_agg(amount), array_agg(currency), array_agg(calls), array_agg(failures), array_agg(retries))
+        from lines
+        """;
+
     private volatile View _view = View.Nothing;
 
     /// <summary>Whether there is any policy.</summary>
@@ -37,7 +52,7 @@ public sealed class SpendBreakers(NpgsqlDataSource database, TimeProvider time)
             return;
         }
 
-        foreach (var target in BudgetTarget.Of(who, module, provider))
+        foreach (var target in await TargetsAsync(view, who, module, provider, cancellationToken))
         {
             foreach (var (policy, breaker) in view.Open.GetValueOrDefault(target) ?? [])
             {
@@ -63,7 +78,7 @@ public sealed class SpendBreakers(NpgsqlDataSource database, TimeProvider time)
         }
 
         var lines = newlyRecorded.SelectMany(c => BudgetTarget.Of(c.Attribution, c.ModuleId, c.Provider).Select(t => (Cost: c, Target: t, IsCall: c is { IsUse: true, End: not null }))).ToList();
-        await using var command = unit.Command("select spend_breaker_count(@ats, @scopes, @ids, @amounts, @currencies, @calls, @failures, @retries)");
+        await using var command = unit.Command(Count);
         command.Parameters.AddWithValue("ats", lines.ConvertAll(l => l.Cost.At.UtcDateTime).ToArray());
         command.Parameters.AddWithValue("scopes", lines.ConvertAll(l => l.Target.Wire).ToArray());
         command.Parameters.AddWithValue("ids", lines.ConvertAll(l => l.Target.Id).ToArray());
@@ -94,6 +109,21 @@ public sealed class SpendBreakers(NpgsqlDataSource database, TimeProvider time)
 
     private static string Whose(SpendBreakerPolicy policy, KeptBreaker breaker) =>
         policy.Scope == BudgetScope.Global ? "everything" : $"{policy.Scope.ToString().ToLowerInvariant()} '{breaker.ScopeName ?? breaker.ScopeId}'";
+
+    // Who is above an agent is asked for only while an agent's breaker is open.
+    private async ValueTask<IReadOnlyList<BudgetTarget>> TargetsAsync(View view, Attribution who, string module, string provider, CancellationToken cancellationToken)
+    {
+        var targets = BudgetTarget.Of(who, module, provider);
+        if (who.AgentId is not { } agent || !view.Open.Keys.Any(t => t.Scope == BudgetScope.Agent))
+        {
+            return targets;
+        }
+
+        await using var command = database.CreateCommand("select array(select a::text from agent_ancestors(@agent) a)");
+        command.Parameters.AddWithValue("agent", agent);
+        var above = (string[])(await command.ExecuteScalarAsync(cancellationToken))!;
+        return [.. targets, .. above.Select(id => new BudgetTarget(BudgetScope.Agent, id))];
+    }
 
     private async Task<bool> ProbeAsync(KeptBreaker breaker, Money worstCase, CancellationToken cancellationToken)
     {

@@ -10,7 +10,7 @@ namespace ControlCenter.Runtime.Jobs;
 public sealed partial class RunJobs(
     NpgsqlDataSource database, RegisteredJobs jobs, PlanJobRuns plan, RecoverJobRuns recover, ClaimJobRun claim, ExecuteJobRun execute, JobSignal signal,
     JobOptions options, TimeProvider time, ILogger<RunJobs> logger)
-    : SupervisedService("job-runs", time, logger)
+    : SupervisedService("job-runs", time, logger), IActsOutside
 {
     // The engine that triggers had its chance by then: it is down, or this host's clock is behind.
     private static readonly TimeSpan Overdue = TimeSpan.FromSeconds(5);

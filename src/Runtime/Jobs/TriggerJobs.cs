@@ -12,7 +12,7 @@ namespace ControlCenter.Runtime.Jobs;
 /// <summary>Sees to it that every job has a row and a trigger, and that the trigger is what its schedule says, whoever changed that on whatever host.</summary>
 public sealed class TriggerJobs(
     NpgsqlDataSource database, RegisteredJobs jobs, PlanJobRuns plan, EnsureJobs ensure, JobSignal signal, TimeProvider time, ILoggerFactory loggers)
-    : SupervisedService("job-triggers", time, loggers.CreateLogger<TriggerJobs>())
+    : SupervisedService("job-triggers", time, loggers.CreateLogger<TriggerJobs>()), IActsOutside
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 

@@ -19,7 +19,7 @@ namespace ControlCenter.Runtime.Models;
 public sealed partial class CompareShadows(
     SampleCalls samples, CallModel calls, ModelCatalogue catalogue, Breakers breakers, HeldAgents held, NpgsqlDataSource database, IHostApplicationLifetime lifetime,
     TimeProvider time, ILogger<CompareShadows> logger)
-    : SupervisedService("gateway-shadows", time, logger)
+    : SupervisedService("gateway-shadows", time, logger), IActsOutside
 {
     // Callers come first: a shadow takes a connection and a part of what a provider allows.
     private const int MostAtOnce = 2;

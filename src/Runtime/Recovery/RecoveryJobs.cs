@@ -75,7 +75,8 @@ public sealed class DumpJob(TakeDump take) : Job
     /// <inheritdoc />
     public override async Task ExecuteAsync(JobRun run, CancellationToken cancellationToken)
     {
-        var taken = await take.ExecuteAsync(null, Caller.Host, line => run.LogAsync(line, cancellationToken), cancellationToken);
+        var reason = run.Payload is { ValueKind: JsonValueKind.Object } given && given.TryGetProperty("reason", out var said) ? said.GetString() : null;
+        var taken = await take.ExecuteAsync(reason, Caller.Host, line => run.LogAsync(line, cancellationToken), cancellationToken);
         await run.ProgressAsync(100, $"snapshot {taken.SnapshotId[..8]}", cancellationToken);
     }
 }

@@ -1,10 +1,17 @@
+using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Recovery.Backups;
+using ControlCenter.Runtime.Recovery.Drills;
+using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
+using ControlCenter.Runtime.Recovery.Watching;
+using ControlCenter.Runtime.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace ControlCenter.Runtime.Recovery;
 
@@ -15,12 +22,24 @@ public static class RecoveryServices
     public static IServiceCollection AddRecovery(this IServiceCollection services, RecoverySettings? settings)
     {
         services.AddSingleton<RecoveryQueries>();
+        services.AddSingleton<RepositoryQueries>();
+        services.AddSingleton<RecoveryFiguresQueries>();
+        services.AddSingleton<ReviewMilestone>();
         services.TryAddSingleton(new OwnCluster(null));
         services.AddSingleton<RestoreQueries>();
+        services.AddSingleton<EventsAround>();
         services.AddSingleton<RequestRestore>();
         services.AddSingleton<ReplaceDatabase>();
         services.AddSingleton<RemoveRestore>();
         services.AddSingleton<RecordReplacement>();
+        services.AddSingleton<DrillQueries>();
+        services.AddSingleton<DrillLog>();
+        services.AddSingleton<RequestDrill>();
+        services.AddSingleton<RecordRootCause>();
+        services.AddSingleton<StorageQueries>();
+        services.AddSingleton(provider => new MeasureStorage(provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<DataFolder>(), settings));
+        services.AddService<WatchStorage>();
+        services.AddSingleton<RetainedHistory, OldStorageSamples>();
         if (settings is null)
         {
             return services;
@@ -39,11 +58,35 @@ public static class RecoveryServices
         services.AddSingleton<RestoreDatabase>();
         services.AddSingleton<RestoreRows>();
         services.AddService<StreamWal>();
+        services.AddSingleton<LookAtRecovery>();
+        services.AddService<WatchRecovery>();
         services.AddSingleton<Job, BaseBackupJob>();
         services.AddSingleton<Job, DumpJob>();
         services.AddSingleton<Job, VerifyRepositoryJob>();
         services.AddSingleton<Job, RetentionJob>();
         services.AddSingleton<Job, RestoreJob>();
+        services.AddSingleton<TakeFiles>();
+        services.AddSingleton<RestoreFiles>();
+        services.AddSingleton<Job, FilesJob>();
+        return services.AddDrills();
+    }
+
+    private static IServiceCollection AddDrills(this IServiceCollection services)
+    {
+        services.AddSingleton<ScratchRestore>();
+        services.AddSingleton<IDrillProof, ProveDatabase>();
+        services.AddSingleton<IDrillProof, ProveServices>();
+        services.AddSingleton<IDrillProof, ProveFiles>();
+        services.AddSingleton<IDrillProof, ProveInterruptedTask>();
+        services.AddSingleton<IDrillProof, ProveRollback>();
+        services.AddSingleton(provider => new RunDrill(
+            provider.GetRequiredService<DrillLog>(), provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<DrillFile>(), provider.GetServices<IDrillProof>(),
+            provider.GetRequiredService<RecoverySettings>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<RunDrill>>()));
+        foreach (var schedule in DrillSchedule.All)
+        {
+            services.AddSingleton<Job>(provider => new DrillJob(schedule, provider.GetRequiredService<RunDrill>()));
+        }
+
         return services;
     }
 }

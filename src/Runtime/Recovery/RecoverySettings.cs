@@ -13,6 +13,12 @@ public sealed record RecoverySettings(string Folder, string Repository, string P
     /// <summary>How often log is shipped while something is written: 10 s.</summary>
     public static readonly TimeSpan ShipEvery = TimeSpan.FromSeconds(10);
 
+    /// <summary>A transfer in which nothing gets done for so long hangs. A pack of 16 MiB over a slow line takes minutes.</summary>
+    public TimeSpan TransferPatience { get; init; } = TimeSpan.FromMinutes(4);
+
+    /// <summary>A question that needs no data, whether the repository is there and what is in it, has its answer within this.</summary>
+    public TimeSpan AnswerPatience { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Log that was received and is not yet sealed in the repository.</summary>
     public string WalFolder => Path.Combine(Folder, "wal");
 

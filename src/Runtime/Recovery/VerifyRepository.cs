@@ -1,6 +1,7 @@
 using System.Globalization;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Ids;
+using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Recovery.Tools;
 
@@ -20,10 +21,11 @@ public sealed class VerifyRepository(Restic restic, Transactions transactions, T
     /// <summary>The shares that a week's nights read.</summary>
     public const int Parts = 7;
 
-    /// <summary>Reads a share, or all of it, and records what was found. Damage is an alert.</summary>
+    /// <summary>Reads a share, or all of it, and records what was found; damage stands as a problem until the same is read and sound (<see cref="Watching.LookAtRecovery"/>).</summary>
     /// <param name="part">1 to <see cref="Parts"/>; null for all.</param>
     /// <param name="caller">Who asks.</param>
     /// <param name="cancellationToken">Breaks it off; nothing is then recorded.</param>
+    /// <exception cref="ToolException">It could not be read at all: it is away, hangs, or has another password. That says nothing about what is in it.</exception>
     public async Task<RepositoryVerdict> ExecuteAsync(int? part, Caller caller, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
@@ -33,7 +35,7 @@ public sealed class VerifyRepository(Restic restic, Transactions transactions, T
             await restic.VerifyAsync(part ?? 1, part is null ? 1 : Parts, cancellationToken);
             verdict = new RepositoryVerdict(true, part is { } p ? string.Create(CultureInfo.InvariantCulture, $"share {p} of {Parts} is what was written") : "all of it is what was written");
         }
-        catch (ToolException fault)
+        catch (ToolException fault) when (fault is { Fault: RepositoryFault.Other, ExitCode: not null })
         {
             verdict = new RepositoryVerdict(false, fault.Message);
         }
@@ -46,17 +48,6 @@ public sealed class VerifyRepository(Restic restic, Transactions transactions, T
                 "insert into repository_checks (id, part, is_sound, detail, seconds) values (@id, @part, @sound, @detail, @seconds)", ct,
                 ("id", id), ("part", part), ("sound", verdict.Sound), ("detail", verdict.Detail), ("seconds", seconds));
             unit.Record(verdict.Sound ? "backup.verified" : "backup.verification_failed", ("repository", ""), new { Part = part, Parts, verdict.Detail });
-            if (!verdict.Sound)
-            {
-                unit.Record("alert.raised", ("repository", ""), new
-                {
-                    Severity = "critical",
-                    Title = "The backup repository is damaged or cannot be read",
-                    verdict.Detail,
-                    Remedy = "Take a new base backup into a sound repository; docs/runbooks/recovery.md says how to tell which snapshots are whole.",
-                });
-            }
-
             return verdict;
         }, cancellationToken);
     }

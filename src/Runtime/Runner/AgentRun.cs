@@ -5,6 +5,7 @@ using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
 using ControlCenter.Runtime.Runner.Output;
 using ControlCenter.Runtime.Runner.Processes;
+using ControlCenter.Runtime.Runner.Workspaces;
 
 namespace ControlCenter.Runtime.Runner;
 
@@ -26,76 +27,73 @@ internal sealed class AgentRun
     private readonly Lock _gate = new();
     private readonly RunSurroundings _around;
     private readonly IExecutionAdapter? _adapter;
-    private readonly ProcessTree _tree;
-    private readonly TreeControl _control;
-    private readonly AgentProgress _progress;
     private readonly OutputSpool _spool;
-    private readonly AgentOutput _output;
-    private readonly AgentPipes? _pipes;
-    private readonly Process? _child;
-    private readonly long _droppedBefore;
+    private readonly RunParts _parts;
+    private readonly RunHold _hold;
+    private readonly RunClosing _closing;
+    private readonly UnfinishedTurnWatch _unfinished;
+    private readonly WorkspaceMeter? _disk;
 
-    private RuntimeState _state;
-    private RuntimeState _saved;
     private DesiredState _desired;
-    private bool _cutOff;
     private IReadOnlyList<OrderedIntervention> _ordered = [];
     private long? _taskEndedAt;
-    private long? _idleSince;
     private bool _endsAtOnce;
     private int? _exitCode;
-    private bool _closing;
-    private int _leftOver;
-    private WorkspaceClearing? _clearing;
 
     /// <summary>Supervises what was started, or what an earlier runner left.</summary>
     public AgentRun(RunSurroundings around, RuntimeFolder folder, RuntimeState state, Process? child = null)
     {
-        (_around, Folder, _state, _saved, _child) = (around, folder, state, state, child);
+        _around = around;
         _adapter = around.Parts.Adapters.Find(state.Adapter);
-        _droppedBefore = state.DroppedLines;
 
         // What was held still stays so until the bus says what is to be.
         _desired = state.Paused ? DesiredState.Pause : DesiredState.Run;
-        _tree = state.Phase == RuntimePhase.Ended ? new ProcessTree(null) : around.Forest.Plant(state.RuntimeId, state.Process);
-        _progress = new AgentProgress(_adapter?.Interpret() ?? NoInterpreter.Instance, state.Progress, around.Time);
+        var tree = state.Phase == RuntimePhase.Ended ? new ProcessTree(null) : around.Forest.Plant(state.RuntimeId, state.Process);
+        var progress = new AgentProgress(_adapter?.Interpret() ?? NoInterpreter.Instance, state.Progress, around.Time);
         _spool = OutputSpool.Open(folder.Spool);
-        _output = new AgentOutput(_spool, _progress, around.Parts.Redactor(state.Secrets), around.Options.Output, around.Wake, around.Time);
-        _control = new TreeControl(_tree, _output, _progress, around.Options.StopGrace, around.Time);
-        if (state.Phase != RuntimePhase.Ended)
-        {
-            _pipes = new AgentPipes(around.Pump, folder, _output, state.HasInput);
-        }
+        var output = new AgentOutput(_spool, progress, around.Parts.Redactor(state.Secrets), around.Options.Output, around.Wake, around.Time);
+        var control = new TreeControl(tree, output, progress, around.Options.StopGrace, around.Time);
+        var pipes = state.Phase == RuntimePhase.Ended ? null : new AgentPipes(around.Pump, folder, output, state.HasInput);
+        _parts = new RunParts(around, new RunRecord(around, folder, state), tree, control, progress, output, pipes, child);
+        (_hold, _closing) = (new RunHold(_parts), new RunClosing(_parts));
+        _unfinished = new UnfinishedTurnWatch(progress, around.Time);
+        _disk = state.Limits.DiskMb is not null && state.Workspace is { } workspace ? new WorkspaceMeter(workspace, around.Time, around.Wake) : null;
     }
 
     /// <summary>Which runtime.</summary>
-    public Guid Id => _state.RuntimeId;
+    public Guid Id => State.RuntimeId;
 
     /// <summary>The token of its slot's lease.</summary>
-    public long FencingToken => _state.FencingToken;
+    public long FencingToken => State.FencingToken;
 
     /// <summary>Its folder.</summary>
-    public RuntimeFolder Folder { get; }
+    public RuntimeFolder Folder => _parts.Record.Folder;
 
     /// <summary>What of its output waits for the bus.</summary>
     public OutputSpool Spool => _spool;
 
     /// <summary>Nothing of it runs any more.</summary>
-    public bool HasEnded => _state.Phase == RuntimePhase.Ended;
+    public bool HasEnded => State.Phase == RuntimePhase.Ended;
+
+    private RuntimeState State
+    {
+        get => _parts.Record.State;
+        set => _parts.Record.State = value;
+    }
 
     /// <summary>As it is told to the bus.</summary>
     public RuntimeObservation Observe()
     {
         lock (_gate)
         {
-            var reading = _progress.Reading;
-            var lives = _state.Phase is RuntimePhase.Observed or RuntimePhase.Ready;
+            var reading = _parts.Progress.Reading;
+            var lives = State.Phase is RuntimePhase.Observed or RuntimePhase.Ready;
             return new RuntimeObservation(
-                Id, FencingToken, _state.Phase, _state.Process?.Pid, _state.Process?.StartTicks, _state.Paused,
-                lives ? MegabytesOf(_tree.ResidentBytes) : null, _state.PeakMemoryMb > 0 ? _state.PeakMemoryMb : null, lives ? _tree.ProcessorPercent : null,
-                _output.Kept, _droppedBefore + _output.Dropped, reading.NativeSessionId, reading.Turns, reading.Signature, reading.RepeatedCalls,
-                reading.LastTool, _state.Effective, _state.End, _state.ExitCode,
-                _state.Detail is { } detail ? ShortText.Of(detail, LongestDetail) : null);
+                Id, FencingToken, State.Phase, State.Process?.Pid, State.Process?.StartTicks, State.Paused,
+                lives ? MegabytesOf(_parts.Tree.ResidentBytes) : null, State.PeakMemoryMb > 0 ? State.PeakMemoryMb : null, lives ? _parts.Tree.ProcessorPercent : null,
+                _parts.Output.Kept, _parts.Record.DroppedWith(_parts.Output.Dropped), reading.NativeSessionId, reading.Turns, reading.Signature, reading.RepeatedCalls,
+                reading.LastTool, State.Effective, State.End, State.ExitCode,
+                State.Detail is { } detail ? ShortText.Of(detail, LongestDetail) : null);
         }
     }
 
@@ -107,8 +105,8 @@ internal sealed class AgentRun
             _desired = desired;
             _ordered = interventions;
             _taskEndedAt = taskEnded ? _taskEndedAt ?? _around.Time.GetTimestamp() : null;
-            _state = _state with { Effective = [.. _state.Effective.Where(id => interventions.Any(i => i.InterventionId == id))] };
-            foreach (var message in interventions.Where(i => i.Kind == InterventionKind.Message && !_state.Effective.Contains(i.InterventionId)))
+            _parts.Record.KeepEffective(interventions);
+            foreach (var message in interventions.Where(i => i.Kind == InterventionKind.Message && !State.Effective.Contains(i.InterventionId)))
             {
                 Deliver(message);
             }
@@ -129,7 +127,7 @@ internal sealed class AgentRun
         {
             foreach (var line in lines)
             {
-                _pipes?.Put(line);
+                _parts.Pipes?.Put(line);
             }
         }
     }
@@ -139,7 +137,7 @@ internal sealed class AgentRun
     {
         lock (_gate)
         {
-            _cutOff = isCutOff;
+            _hold.IsCutOff = isCutOff;
         }
     }
 
@@ -168,11 +166,7 @@ internal sealed class AgentRun
             }
 
             var again = Advance();
-            if (Essence(_state) != Essence(_saved))
-            {
-                Save();
-            }
-
+            _parts.Record.SaveChange(_parts.Output.Dropped);
             return again;
         }
     }
@@ -182,10 +176,10 @@ internal sealed class AgentRun
     {
         lock (_gate)
         {
-            Save();
-            _pipes?.Close();
+            _parts.Record.Save(_parts.Output.Dropped);
+            _parts.Pipes?.Close();
             _spool.Dispose();
-            _child?.Dispose();
+            _parts.Child?.Dispose();
         }
     }
 
@@ -193,48 +187,50 @@ internal sealed class AgentRun
     {
         Measure();
         _exitCode ??= Shim.ExitCodeIn(Folder.Path);
-        if (_closing || _exitCode is not null || !_tree.LeaderLives)
+        if (_closing.HasBegun || _exitCode is not null || !_parts.Tree.LeaderLives)
         {
-            return Close();
+            return _closing.Step(_exitCode, _ordered, WhileEnding);
         }
 
-        if (_state.Phase == RuntimePhase.Observed && (_state.ReadyWhenObserved || _progress.Reading.Ready))
+        if (State.Phase == RuntimePhase.Observed && (State.ReadyWhenObserved || _parts.Progress.Reading.Ready))
         {
-            _state = _state with { Phase = RuntimePhase.Ready };
+            State = State with { Phase = RuntimePhase.Ready };
         }
 
-        if (RunLimits.Exceeded(_state, _tree, _progress, _around.Options) is { } excess)
-        {
-            EndAs(RuntimeEnd.LimitExceeded, excess.Reason, excess.AtOnce);
-        }
-        else if (_taskEndedAt is { } ended && ((_state.EndsWithTask && !_progress.InTurn) || _around.Time.GetElapsedTime(ended) > LastWords))
-        {
-            EndAs(RuntimeEnd.Stopped, "Its task is over.", atOnce: false);
-        }
-        else if (_state.EndsWithTask && _taskEndedAt is null)
-        {
-            LookAfterUnfinishedTurn();
-        }
-
-        if (_state.EndAs is not null)
+        LookForReasonsToEnd();
+        if (State.EndAs is not null)
         {
             return Terminate();
         }
 
-        HoldOrRelease();
-        var settled = _state.Paused == (_desired == DesiredState.Pause);
-        AddEffective(_ordered.Where(i => settled && i.Kind is InterventionKind.Pause or InterventionKind.Resume));
-        return RunLimits.IsNear(_state, _tree) ? WhileEnding * 5 : _around.Options.LookEvery;
+        var settled = _hold.Bring(_desired, WhileEnding);
+        _parts.Record.AddEffective(_ordered.Where(i => settled && i.Kind is InterventionKind.Pause or InterventionKind.Resume));
+        return RunLimits.IsNear(State, _parts.Tree) ? WhileEnding * 5 : _around.Options.LookEvery;
+    }
+
+    private void LookForReasonsToEnd()
+    {
+        if (RunLimits.Exceeded(State, _parts.Tree, _parts.Progress, _around.Options, _disk?.Bytes ?? 0) is { } excess)
+        {
+            EndAs(RuntimeEnd.LimitExceeded, excess.Reason, excess.AtOnce);
+        }
+        else if (_taskEndedAt is { } ended && ((State.EndsWithTask && !_parts.Progress.InTurn) || _around.Time.GetElapsedTime(ended) > LastWords))
+        {
+            EndAs(RuntimeEnd.Stopped, "Its task is over.", atOnce: false);
+        }
+        else if (State.EndsWithTask && _taskEndedAt is null)
+        {
+            LookAfterUnfinishedTurn();
+        }
     }
 
     private void LookAfterUnfinishedTurn()
     {
-        _idleSince = _progress.InTurn || _state.Paused || _desired == DesiredState.Pause ? null : _idleSince ?? _around.Time.GetTimestamp();
-        switch (UnfinishedTurn.After(_progress.Reading.Turns, _state.NudgedAtTurn, _idleSince is { } since ? _around.Time.GetElapsedTime(since) : null))
+        switch (_unfinished.Look(State, isHeld: State.Paused || _desired == DesiredState.Pause))
         {
-            case UnfinishedTurnStep.Nudge when _adapter?.Encode(UnfinishedTurn.Nudge) is { } line && _pipes?.Put(line) == true:
-                _idleSince = null;
-                _state = _state with { NudgedAtTurn = _progress.Reading.Turns };
+            case UnfinishedTurnStep.Nudge when _adapter?.Encode(UnfinishedTurn.Nudge) is { } line && _parts.Pipes?.Put(line) == true:
+                _unfinished.Nudged();
+                State = State with { NudgedAtTurn = _parts.Progress.Reading.Turns };
                 break;
             case UnfinishedTurnStep.Fail:
                 EndAs(RuntimeEnd.Failed, UnfinishedTurn.Reason, atOnce: false);
@@ -242,160 +238,52 @@ internal sealed class AgentRun
         }
     }
 
-    private void HoldOrRelease()
-    {
-        var isToBeHeld = _desired == DesiredState.Pause || _cutOff;
-        if (isToBeHeld == _state.Paused && !_control.IsLoose(_state.Paused))
-        {
-            return;
-        }
-
-        if (!isToBeHeld)
-        {
-            _control.Release();
-        }
-        else if (!_control.Hold(_desired == DesiredState.Pause ? "Held still." : "Held still: the bus cannot be reached."))
-        {
-            // Whoever has just been told has not stopped yet, and may have had a child meanwhile.
-            _around.WakeIn(WhileEnding);
-            return;
-        }
-
-        if (_state.Paused != isToBeHeld)
-        {
-            _state = _state with { Paused = isToBeHeld };
-            _around.Changed();
-        }
-    }
-
     private TimeSpan Terminate()
     {
-        var left = _endsAtOnce ? TimeSpan.Zero : _control.Terminate(_state.EndReason);
+        var left = _endsAtOnce ? TimeSpan.Zero : _parts.Control.Terminate(State.EndReason);
         if (left > TimeSpan.Zero)
         {
             return left < _around.Options.LookEvery ? left : _around.Options.LookEvery;
         }
 
-        _control.Kill(_endsAtOnce ? _state.EndReason : $"it did not end within {_around.Options.StopGrace.TotalSeconds:0.#} s.");
-        return WhileEnding;
-    }
-
-    private TimeSpan Close()
-    {
-        if (!_closing)
-        {
-            _closing = true;
-            _pipes?.Drain();
-            _leftOver = _tree.Living.Count(entry => entry.Identity != _state.Process && !_control.HasKilled);
-        }
-
-        if (_tree.Living.Count > 0)
-        {
-            _control.Sweep();
-            return WhileEnding;
-        }
-
-        // Whatever they wrote is in the pipes as long as this end is open.
-        if (_clearing is null)
-        {
-            _pipes?.Drain();
-            _pipes?.Close();
-            _output.Finish();
-            if (_leftOver > 0)
-            {
-                _output.Note(OutputSource.Note, $"{_leftOver} processes that it left running were killed.");
-            }
-
-            _clearing = WorkspaceClearing.Begin(_around.Parts.Workspaces, _state.Workspace, _around.Wake);
-        }
-
-        if (!_clearing.IsOver)
-        {
-            return _around.Options.LookEvery;
-        }
-
-        if (_clearing.Said is { } cleared)
-        {
-            _output.Note(OutputSource.Note, cleared);
-        }
-
-        var (end, detail) = RuntimeEnding.Of(_state, _exitCode, _control.HasKilled, _child);
-        _output.Note(OutputSource.Note, $"Ended: {detail}");
-        AddEffective(_ordered.Where(i => i.Kind != InterventionKind.Message));
-        _state = _state with
-        {
-            Phase = RuntimePhase.Ended,
-            Paused = false,
-            End = end,
-            ExitCode = _exitCode,
-            Detail = detail,
-            Progress = _progress.Reading,
-            Secrets = [],
-        };
-        _around.Forest.Fell(Id);
-        _child?.Dispose();
-        _around.Changed();
+        _parts.Control.Kill(_endsAtOnce ? State.EndReason : $"it did not end within {_around.Options.StopGrace.TotalSeconds:0.#} s.");
         return WhileEnding;
     }
 
     private void Deliver(OrderedIntervention message)
     {
         // Where it takes nothing in while it runs, the bus tells it when it is started the next time.
-        if (!_closing && message.Text is { } text && _adapter?.Encode(text) is { } line && _pipes?.Put(line) == true)
+        if (!_closing.HasBegun && message.Text is { } text && _adapter?.Encode(text) is { } line && _parts.Pipes?.Put(line) == true)
         {
-            _state = _state with { NudgedAtTurn = null };
-            AddEffective([message]);
+            State = State with { NudgedAtTurn = null };
+            _parts.Record.AddEffective([message]);
         }
     }
 
     private void EndAs(RuntimeEnd how, string reason, bool atOnce)
     {
         _endsAtOnce |= atOnce;
-        if (_state.EndAs is null)
+        if (State.EndAs is null)
         {
-            _state = _state with { EndAs = how, EndReason = reason };
-        }
-    }
-
-    private void AddEffective(IEnumerable<OrderedIntervention> interventions)
-    {
-        Guid[] added = [.. interventions.Select(i => i.InterventionId).Except(_state.Effective)];
-        if (added.Length > 0)
-        {
-            _state = _state with { Effective = [.. _state.Effective, .. added] };
-            _around.Changed();
+            State = State with { EndAs = how, EndReason = reason };
         }
     }
 
     private void Measure()
     {
-        var reading = _progress.Reading;
-        if (reading.Ready != _state.Progress.Ready || reading.NativeSessionId != _state.Progress.NativeSessionId || reading.Turns != _state.Progress.Turns)
+        _disk?.Look();
+        var reading = _parts.Progress.Reading;
+        if (reading.Ready != State.Progress.Ready || reading.NativeSessionId != State.Progress.NativeSessionId || reading.Turns != State.Progress.Turns)
         {
             _around.Changed();
         }
 
-        var peak = Math.Max(_state.PeakMemoryMb, MegabytesOf(_tree.ResidentBytes));
-        if (peak != _state.PeakMemoryMb || reading != _state.Progress)
+        var peak = Math.Max(State.PeakMemoryMb, MegabytesOf(_parts.Tree.ResidentBytes));
+        if (peak != State.PeakMemoryMb || reading != State.Progress)
         {
-            _state = _state with { PeakMemoryMb = peak, Progress = reading };
+            State = State with { PeakMemoryMb = peak, Progress = reading };
         }
     }
-
-    private void Save()
-    {
-        if (_around.Save(Folder, _state with { DroppedLines = _droppedBefore + _output.Dropped }))
-        {
-            _saved = _state;
-        }
-    }
-
-    // What an agent says every second is not written every second: after a crash it says it again.
-    private static RuntimeState Essence(RuntimeState state) => state with
-    {
-        PeakMemoryMb = state.PeakMemoryMb / 64,
-        Progress = state.Progress with { Signature = null, RepeatedCalls = 0, LastTool = null },
-    };
 
     private static int MegabytesOf(long bytes) => (int)(bytes >> 20);
 }

@@ -22,7 +22,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
 
     private readonly Guid _bootId = Uuid7.New(time);
-    private readonly HostLoadMeter _load = new(options.Folder);
+    private readonly HostLoadMeter _load = new(options.Folder, options.SystemRoot);
     private readonly SemaphoreSlim _starts = new(StartsAtOnce, StartsAtOnce);
     private readonly ConcurrentDictionary<Guid, Task> _starting = [];
     private readonly TaskCompletionSource<RunnerOutcome> _over = new(TaskCreationOptions.RunContinuationsAsynchronously);

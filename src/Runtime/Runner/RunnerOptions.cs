@@ -28,6 +28,9 @@ public sealed record RunnerOptions(string Folder, IReadOnlyList<string> Program)
     /// <summary>How many processes one runtime may have: beyond it forks, it does not build.</summary>
     public int MostProcesses { get; init; } = 1_000;
 
+    /// <summary>Where <c>proc</c> and <c>sys</c> are, by which the machine's load is measured: the machine's own unless said.</summary>
+    public string SystemRoot { get; init; } = "/";
+
     /// <summary>How much of a runtime's output is kept.</summary>
     public OutputLimits Output { get; init; } = new();
 }

@@ -22,7 +22,8 @@ public sealed record TaskDetail(
     TaskState State, int Attempt, int MaxAttempts, int LeaseSeconds, Guid? AgentId, string? AgentName, int? Percent, string? Message,
     JsonElement? Result, string? Error, CheckpointView? Checkpoint, Guid CreatedBy, string CreatedByName,
     DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, DateTimeOffset? EndedAt, Guid[] DependsOn,
-    IReadOnlyList<TaskLink> Dependencies, IReadOnlyList<TaskLink> Dependents, IReadOnlyList<AttemptView> Attempts, IReadOnlyList<ActivityView> Activity);
+    IReadOnlyList<TaskLink> Dependencies, IReadOnlyList<TaskLink> Dependents, IReadOnlyList<AttemptView> Attempts, IReadOnlyList<ActivityView> Activity,
+    DateTimeOffset? DueAt = null);
 
 /// <summary>What an agent saved of its work. The state is left out where only the list of checkpoints is asked for.</summary>
 public sealed record CheckpointView(Guid CheckpointId, Guid LeaseId, int Attempt, int SizeBytes, DateTimeOffset CreatedAt, JsonElement? State);
@@ -65,7 +66,7 @@ public sealed class TaskQueries(NpgsqlDataSource database)
     private const string Find =
         """
         select t.id, t.ticket_id, k.number, k.title, t.title, t.instructions, s.capabilities, t.priority, t.state, t.attempt, t.max_attempts, t.lease_seconds,
-            t.agent_id, a.name, t.percent, t.message, t.result::text, t.error, c.id, c.lease_id, c.attempt, c.size_bytes, c.created_at, case when $2 then c.state::text end, t.created_by, b.name, t.created_at, t.updated_at, t.ended_at
+            t.agent_id, a.name, t.percent, t.message, t.result::text, t.error, c.id, c.lease_id, c.attempt, c.size_bytes, c.created_at, case when $2 then c.state::text end, t.created_by, b.name, t.created_at, t.updated_at, t.ended_at, t.due_at
         from tasks t
         join tickets k on k.id = t.ticket_id
         join capability_sets s on s.id = t.capability_set_id
@@ -222,5 +223,6 @@ public sealed class TaskQueries(NpgsqlDataSource database)
         reader.GetFieldValue<string[]>(6), reader.GetInt16(7), WireNames<TaskState>.Parse(reader.GetString(8)), reader.GetInt32(9), reader.GetInt32(10),
         reader.GetInt32(11), reader.ValueOrNull<Guid>(12), reader.TextOrNull(13), reader.ValueOrNull<short>(14), reader.TextOrNull(15), reader.JsonOrNull(16),
         reader.TextOrNull(17), reader.IsDBNull(18) ? null : ReadCheckpoint(reader, 18), reader.GetGuid(24), reader.GetString(25),
-        reader.GetFieldValue<DateTimeOffset>(26), reader.GetFieldValue<DateTimeOffset>(27), reader.ValueOrNull<DateTimeOffset>(28), [], [], [], [], []);
+        reader.GetFieldValue<DateTimeOffset>(26), reader.GetFieldValue<DateTimeOffset>(27), reader.ValueOrNull<DateTimeOffset>(28), [], [], [], [], [],
+        reader.ValueOrNull<DateTimeOffset>(29));
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Bunit;
 using ControlCenter.Dashboard.Agents;
+using ControlCenter.Dashboard.Components;
 using ControlCenter.Dashboard.Hosts;
 using ControlCenter.Dashboard.Runtimes;
 using ControlCenter.Dashboard.Work;
@@ -10,6 +11,7 @@ using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Orchestration;
+using ControlCenter.Runtime.Queries;
 using static ControlCenter.Tests.Dashboard.Samples;
 
 namespace ControlCenter.Tests.Dashboard;
@@ -49,6 +51,29 @@ public sealed class RuntimeComponentTests : BunitContext
         card.Find("details").TextContent.ShouldContain("its one instance is busy");
         card.Find("button").Click();
         card.FindAll(".badge").Count.ShouldBe(3);
+    }
+
+    [Theory]
+    [InlineData(Role.FounderAdmin, "value:s3cret")]
+    [InlineData(Role.ReadOnlyObserver, "value:[hidden]")]
+    public void A_value_that_stands_in_a_definition_is_on_no_page_of_whoever_may_not_write_it(Role role, string shown)
+    {
+        var definition = new AgentDefinition { Name = "coder", Adapter = "process", Environment = new Dictionary<string, string> { ["TOKEN"] = "value:s3cret", ["HOME_OF"] = "env:X" } };
+        var view = new DefinitionView(Id(1), "coder", DefinitionSource.Page, null, 1, At, "Founder", null, 0, 0, definition);
+        var page = DefinitionsPage.WithoutValuesFor(role, new Page<DefinitionView>([view], null));
+        page.Items[0].Definition.Environment.ShouldBe(new Dictionary<string, string> { ["TOKEN"] = shown, ["HOME_OF"] = "env:X" }, ignoreOrder: true);
+    }
+
+    [Theory]
+    [InlineData("2026-03-04T05:06:00.000Z", "2026-03-04T05:06:00Z")]
+    [InlineData("", null)]
+    [InlineData("soon", null)]
+    public void When_a_task_is_to_be_done_is_taken_as_the_browser_says_it_and_goes_into_the_request(string said, string? due)
+    {
+        var draft = new TaskDraft { Title = "Move" };
+        var when = Render<WhenInput>(p => p.Add(w => w.Label, "To be done by").Bind(w => w.Value, draft.DueAt, value => draft.DueAt = value));
+        when.Find("cc-when").Change(said);
+        draft.ToRequest().DueAt.ShouldBe(due is null ? null : DateTimeOffset.Parse(due, System.Globalization.CultureInfo.InvariantCulture));
     }
 
     [Theory]

@@ -71,7 +71,58 @@ public sealed class RestartTests
             (await founder.PostAsync("runtimes", new { definition = "many" }, Stop)).IsRefused.ShouldBeFalse();
         }
 
-        await Work.LeaseTests.Eventually(async () =>
-            await host.SqlAsync<long>("select count(*) from events where kind = 'runtime.scaling_trigger' and data ->> 'trigger' = 'queue'", Stop) == 1);
+        await Work.LeaseTests.Eventually(() => ToldAsync(host, "runtime.scaling_trigger", "queue"));
+    }
+
+    [Fact]
+    public async Task What_was_told_of_more_room_is_not_told_again_after_a_restart_and_its_end_is_told_once()
+    {
+        var database = await TestCluster.CreateDatabaseAsync(Stop);
+        await using (var first = await RunningHost.StartAsync(Stop, database))
+        {
+            await FakeRunner.JoinAsync(first, "crowded", Stop);
+            await ManyOnOneHostAsync(first);
+            await Work.LeaseTests.Eventually(() => ToldAsync(first, "runtime.scaling_trigger", "agents"));
+            await Work.LeaseTests.Eventually(() => ToldAsync(first, "runtime.scaling_trigger", "memory"));
+            (await first.SqlAsync<long>("select count(*) from events where kind = 'alert.raised' and data ->> 'source' = 'scaling'", Stop)).ShouldBe(2);
+        }
+
+        await using var second = await RunningHost.StartAsync(Stop, database);
+        var watch = (WatchScaling)second.Services.GetService(typeof(WatchScaling))!;
+        await watch.NextCycleAsync();
+        (await second.SqlAsync<long>("select count(*) from events where kind in ('runtime.scaling_trigger', 'runtime.scaling_over')", Stop)).ShouldBe(2);
+
+        await second.SqlAsync<int>("with e as (delete from host_samples returning 1) select count(*)::int from e", Stop);
+        await Work.LeaseTests.Eventually(() => ToldAsync(second, "runtime.scaling_over", "memory"));
+        (await second.SqlAsync<long>("select count(*) from events where kind = 'runtime.scaling_trigger'", Stop)).ShouldBe(2);
+    }
+
+    private static async Task<bool> ToldAsync(RunningHost host, string kind, string trigger) =>
+        await host.SqlAsync<long>($"select count(*) from events where kind = '{kind}' and data ->> 'trigger' = '{trigger}'", Stop) == 1;
+
+    // Nine that run on one host, and five minutes of a memory that is used to 80 %.
+    private static async Task ManyOnOneHostAsync(RunningHost host)
+    {
+        await host.Client().SendAsync(
+            HttpMethod.Put, "agent-definitions/crowd", """{"name":"crowd","adapter":"process","command":["/bin/true"],"instances":9}"""u8.ToArray(), null, Stop);
+        await host.SqlAsync<int>("with e as (delete from host_samples returning 1) select count(*)::int from e", Stop);
+        for (var i = 0; i < 9; i++)
+        {
+            var asked = await host.Client().PostAsync("runtimes", new { definition = "crowd" }, Stop);
+            await host.SqlAsync<int>(
+                $"""
+                with e as (update runtimes r set phase = 'ready', host_id = h.id, granted_at = clock_timestamp(), observed_at = clock_timestamp(), ready_at = clock_timestamp(),
+                    lease_expires_at = clock_timestamp() + interval '1 h', fencing_token = 9 from hosts h where h.name = 'crowded' and r.id = '{asked["runtime_id"]}' returning 1)
+                select count(*)::int from e
+                """, Stop);
+        }
+
+        await host.SqlAsync<int>(
+            """
+            with h as (update hosts set last_report_at = clock_timestamp() + interval '1 h' where name = 'crowded' returning id),
+                s as (insert into host_samples (host_id, at, cpu_percent, memory_used_mb, disk_free_mb, runtimes)
+                        select h.id, clock_timestamp() - make_interval(secs => 14 * n), 10, 8000, 50000, 9 from h, generate_series(0, 20) n returning 1)
+            select count(*)::int from s
+            """, Stop);
     }
 }

@@ -1,5 +1,8 @@
+using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Execution;
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.Execution;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace ControlCenter.Tests.Execution;
 
@@ -53,6 +56,55 @@ public sealed class SessionTests(HostFixture fixture) : RuntimeTests(fixture)
         next.SessionId.ShouldNotBe(package.SessionId);
         next.ResumeNativeSessionId.ShouldBeNull();
         (await Founder.GetAsync($"sessions/{next.SessionId}", Stop))["predecessor_id"].ShouldBe(package.SessionId.ToString());
+    }
+
+    [Fact]
+    public async Task A_replacement_that_never_started_leaves_its_predecessor_to_the_next_one()
+    {
+        var (home, other) = (await RunnerAsync("unstarted"), await RunnerAsync("unstarted"));
+        await ReportAsync(other, memoryUsedMb: 9_000);
+        var definition = await DefinitionAsync(new { adapter = "claude-code" }, "unstarted");
+        var task = await TaskAsync(await TicketAsync());
+        var first = await RequestAsync(definition, task);
+        var package = await home.RunAsync(first, Stop);
+        home.Say(first, s => s with { NativeSessionId = "native-3" });
+        await home.ReportAsync(Stop);
+        await home.EndAsync(first, RuntimeEnd.Failed, Stop, 1);
+        await home.Bus.PostAsync($"hosts/{home.HostId}/leave", null, Stop);
+
+        // No room anywhere: it is called off before any process of it was seen.
+        var called = await Founder.PostAsync("runtimes", new { definition, task_id = task }, Stop);
+        called["session_id"].ShouldNotBe(package.SessionId.ToString());
+        await Founder.PostAsync($"runtimes/{called["runtime_id"]}/stop", new { }, Stop);
+        (await Founder.GetAsync($"sessions/{package.SessionId}", Stop))["state"].ShouldBe("interrupted");
+
+        await ReportAsync(other, memoryUsedMb: 1_000);
+        var next = await other.RunAsync(await RequestAsync(definition, task), Stop);
+        (await Founder.GetAsync($"sessions/{next.SessionId}", Stop))["predecessor_id"].ShouldBe(package.SessionId.ToString());
+        (await Founder.GetAsync($"sessions/{package.SessionId}", Stop))["state"].ShouldBe("ended");
+    }
+
+    [Fact]
+    public async Task What_its_runtime_s_calls_cost_is_the_session_s_however_the_client_calls_it()
+    {
+        var runner = await RunnerAsync("costs");
+        var package = await runner.RunAsync(await RequestAsync(await DefinitionAsync(label: "costs")), Stop);
+        var attribute = Host.Services.GetRequiredService<AttributeCall>();
+        var caller = new Caller(package.AgentId, package.AgentName, Role.AgentRuntime);
+        (await attribute.FindAsync(caller, null, null, Stop)).SessionId.ShouldBe(package.SessionId.ToString());
+        (await attribute.FindAsync(caller, "my own", null, Stop)).SessionId.ShouldBe(package.SessionId.ToString());
+        var stranger = await AgentAsync();
+        (await attribute.FindAsync(new Caller(Guid.Parse(stranger.Id), "stranger", Role.AgentRuntime), "my own", null, Stop)).SessionId.ShouldBe("my own");
+
+        foreach (var cost in new[] { 0.25m, 0.5m })
+        {
+            (await Host.Client(package.Key).PostAsync(
+                "cost-events", new { access_path = "api", session_id = package.SessionId.ToString(), billed_cost = cost, currency = "USD" }, Stop)).Status.ShouldBe(System.Net.HttpStatusCode.Created);
+        }
+
+        var costs = (await Founder.GetAsync($"sessions/{package.SessionId}/costs", Stop)).Body!;
+        ((long)costs["uses"]!, (decimal)costs["by_currency"]![0]!["cost"]!).ShouldBe((2L, 0.75m));
+        ((long)(await Founder.GetAsync($"sessions/{Guid.CreateVersion7()}/costs", Stop)).Body!["uses"]!).ShouldBe(0);
     }
 
     [Theory]

@@ -55,6 +55,45 @@ public sealed class SlotTests(HostFixture fixture) : RuntimeTests(fixture)
     }
 
     [Fact]
+    public async Task A_host_runs_no_more_than_the_policy_says_however_they_were_asked_for()
+    {
+        var runner = await RunnerAsync("most");
+        var definition = await DefinitionAsync(new { instances = 2 }, "most");
+        await LimitAsync(new { most_per_host = 1 });
+        try
+        {
+            await runner.RunAsync(await RequestAsync(definition), Stop);
+            var second = await RequestAsync(definition);
+            await Work.LeaseTests.Eventually(async () => (await RuntimeAsync(second))["waits_for"]?.ToString().Contains("runs 1, which is the most", StringComparison.Ordinal) == true);
+            await LimitAsync(new { });
+            await runner.OrderAsync(second, Stop);
+        }
+        finally
+        {
+            await LimitAsync(new { });
+        }
+    }
+
+    [Fact]
+    public async Task One_observation_that_cannot_be_is_left_out_and_the_leases_of_all_are_renewed()
+    {
+        var runner = await RunnerAsync("odd");
+        var definition = await DefinitionAsync(new { instances = 2 }, "odd");
+        var (odd, good) = (await RequestAsync(definition), await RequestAsync(definition));
+        await runner.RunAsync(odd, Stop);
+        await runner.RunAsync(good, Stop);
+        await ChangeAsync($"update runtimes set lease_expires_at = clock_timestamp() + interval '10 s' where id in ('{odd}', '{good}')");
+        runner.Say(odd, s => s with { MemoryMb = -1, LastTool = "\0", Turns = 3 });
+        await runner.ReportAsync(Stop);
+        (await Host.SqlAsync<long>($"select count(*) from runtimes where id in ('{odd}', '{good}') and lease_expires_at > clock_timestamp() + interval '30 s'", Stop)).ShouldBe(2);
+        var kept = await RuntimeAsync(odd);
+        ((int)kept["turns"]!, kept["memory_mb"]).ShouldBe((3, null));
+    }
+
+    private Task LimitAsync(object policy) =>
+        Founder.SendAsync(HttpMethod.Put, "orchestrator/policy", System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(policy), null, Stop);
+
+    [Fact]
     public async Task The_most_urgent_is_started_first_and_then_the_oldest()
     {
         var definition = await DefinitionAsync(new { instances = 4 }, "urgent");

@@ -1,6 +1,10 @@
 using System.Net;
+using ControlCenter.Domain.Costs;
 using ControlCenter.Domain.Execution;
+using ControlCenter.Domain.Problems;
+using ControlCenter.Runtime.Governance;
 using ControlCenter.TestSupport;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace ControlCenter.Tests.Execution;
 
@@ -85,6 +89,41 @@ public sealed class SubAgentTests(HostFixture fixture) : RuntimeTests(fixture)
             "cost-events", new { access_path = "api", agent_runtime_id = package.AgentId.ToString(), billed_cost = 4, currency = "USD" }, Stop)).Status.ShouldBe(HttpStatusCode.Created);
         var spent = (await Founder.GetAsync($"budgets/{budget["budget_id"]}", Stop)).Body!;
         spent["budget"]!["spent"]!.GetValue<decimal>().ShouldBe(4, spent.ToJsonString());
+    }
+
+    [Fact]
+    public async Task What_is_set_aside_for_a_sub_agent_s_call_is_set_aside_with_its_ancestors_budgets_and_a_runaway_of_its_stops_them_all()
+    {
+        var runner = await RunnerAsync("reserves");
+        var (root, agent) = await RunningAsync(runner, new { }, "reserves");
+        var package = await runner.RunAsync(await RequestAsync(await DefinitionAsync(label: "reserves"), by: agent), Stop);
+        var parent = (await RuntimeAsync(root))["agent_id"]!.ToString();
+        var budget = await Founder.PostAsync("budgets", new { scope = "agent", scope_id = parent, period = "total", hard_limit = 10, currency = "USD" }, Stop);
+        budget.Status.ShouldBe(HttpStatusCode.Created, budget.Body?.ToJsonString());
+
+        var who = new Attribution(package.AgentId, package.AgentId);
+        var reserve = Host.Services.GetRequiredService<ReserveSpend>();
+        await reserve.ExecuteAsync(who, "m", "p", new Money(8, "USD"), Stop);
+        (await Should.ThrowAsync<BudgetExhaustedException>(() => reserve.ExecuteAsync(who, "m", "p", new Money(3, "USD"), Stop))).BudgetId.ToString().ShouldBe(budget["budget_id"]);
+
+        var set = await Founder.SendAsync(
+            HttpMethod.Put, "policies/one-tree", System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(new { scope = "agent", scope_id = parent, signal = "spend_rate", allowed = 0 }), null, Stop);
+        set.Status.ShouldBe(HttpStatusCode.OK, set.Body?.ToJsonString());
+        (await Host.Client(package.Key).PostAsync("cost-events", new { access_path = "api", billed_cost = 1, currency = "USD" }, Stop)).Status.ShouldBe(HttpStatusCode.Created);
+        var breakers = Host.Services.GetRequiredService<SpendBreakers>();
+        await Work.LeaseTests.Eventually(async () =>
+        {
+            try
+            {
+                await breakers.CheckAsync(who, "m", "p", new Money(1, "USD"), Stop);
+                return false;
+            }
+            catch (UnavailableException refused)
+            {
+                return refused.Code == "breaker_open";
+            }
+        });
+        await Founder.SendAsync(HttpMethod.Delete, "policies/one-tree", null, null, Stop);
     }
 
     private async Task<(Guid Runtime, BusClient Agent)> RunningAsync(FakeRunner runner, object definition, string label)

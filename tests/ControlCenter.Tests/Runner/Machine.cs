@@ -37,10 +37,13 @@ internal sealed class Machine : IAsyncDisposable
 
     public Task<KnownHost> Joined => _runner.Joined;
 
-    public static async Task<Machine> JoinAsync(RunningHost host, BusClient founder, CancellationToken stop, RunnerOptions? options = null)
+    /// <summary>Where its runner keeps what runs there.</summary>
+    public string Folder => _folder;
+
+    public static async Task<Machine> JoinAsync(RunningHost host, BusClient founder, CancellationToken stop, RunnerOptions? options = null, string? label = null)
     {
         var name = $"machine-{Guid.NewGuid():N}";
-        var let = await founder.PostAsync("hosts", new { name, labels = new[] { name } }, stop);
+        var let = await founder.PostAsync("hosts", new { name, labels = label is null ? new[] { name } : [name, label] }, stop);
         let.Status.ShouldBe(System.Net.HttpStatusCode.Created, let.Body?.ToJsonString());
         var machine = new Machine(host, name, let["host_id"], let["key"], options);
         await Task.WhenAny(machine.Joined, machine.Outcome).WaitAsync(stop);

@@ -183,6 +183,14 @@ public sealed class OutputTests : IDisposable
     }
 
     [Fact]
+    public void A_command_that_its_own_program_runs_is_no_call_of_a_tool()
+    {
+        var progress = new AgentProgress(new Saying(new AdapterSignal.ToolCalled("command", "make test", "1", IsCommand: true)), new ProgressReading(), TimeProvider.System);
+        progress.Read(OutputSource.Out, "a line");
+        (progress.LongestCall, progress.LongestCommand?.Tool).ShouldBe((null, "command"));
+    }
+
+    [Fact]
     public void A_machine_s_load_is_its_control_group_s_where_that_is_less()
     {
         Write("proc/stat", "cpu 100 0 100 800 0 0 0 0 0 0\n");

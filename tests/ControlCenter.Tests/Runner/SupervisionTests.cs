@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using ControlCenter.Domain.Agents;
 using ControlCenter.Domain.Execution;
 using ControlCenter.E2E;
 using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Runner.Adapters;
 using ControlCenter.Runtime.Runner.Output;
 using ControlCenter.Runtime.Runner.Processes;
 using ControlCenter.Runtime.Runner.Workspaces;
@@ -31,6 +33,68 @@ public sealed class SupervisionTests : IAsyncDisposable
         var ended = await _agents.EndedAsync(run);
         (ended.End, ended.ExitCode).ShouldBe((RuntimeEnd.Failed, 3));
         Supervised.Said(run).ShouldContain("Out: so short");
+    }
+
+    [Fact]
+    public async Task One_that_fills_its_workspace_beyond_its_limit_is_ended_with_the_reason()
+    {
+        var run = await _agents.StartAsync(Supervised.Script("head -c 3000000 /dev/zero >big; echo full; sleep 60") with { Limits = new AgentLimits(DiskMb: 2) });
+        var ended = await _agents.EndedAsync(run);
+        ended.End.ShouldBe(RuntimeEnd.LimitExceeded);
+        ended.Detail!.ShouldContain("in its workspace; its limit is 2 MB");
+    }
+
+    [Fact]
+    public async Task A_command_may_take_as_long_as_its_own_limit_says_and_a_tool_only_as_long_as_a_tool_s()
+    {
+        await using var agents = new Supervised(adapter: new Saying());
+        var limits = new AgentLimits(ToolCallSeconds: 1, CommandSeconds: 60);
+        var build = await agents.StartAsync(Supervised.Script("echo ready; echo command; sleep 3; echo built") with { Limits = limits });
+        var tool = await agents.StartAsync(Supervised.Script("echo ready; echo tool; sleep 60") with { Limits = limits });
+        var hung = await agents.StartAsync(Supervised.Script("echo ready; echo command; sleep 60") with { Limits = new AgentLimits(ToolCallSeconds: 60, CommandSeconds: 1) });
+        (await agents.EndedAsync(build)).End.ShouldBe(RuntimeEnd.Exited);
+        (await agents.EndedAsync(tool)).Detail.ShouldBe("A call of the tool search took longer than 1 s.");
+        (await agents.EndedAsync(hung)).Detail.ShouldBe("A command that it ran took longer than 1 s.");
+    }
+
+    [Fact]
+    public async Task A_pause_that_is_asked_for_before_it_is_ready_takes_effect_when_it_is()
+    {
+        await using var agents = new Supervised(adapter: new Saying());
+        var gate = Path.Combine(agents.Home, "gate");
+        var run = await agents.StartAsync(Supervised.Script($"until [ -e {gate} ]; do sleep 0.02; done; echo ready; while :; do echo tick; sleep 0.02; done"));
+        var pause = new OrderedIntervention(Guid.NewGuid(), InterventionKind.Pause, null);
+        run.Order(DesiredState.Pause, [pause], taskEnded: false);
+        await agents.Supervisor.NextLook;
+        await agents.Supervisor.NextLook;
+        (run.Observe().Phase, run.Observe().Paused, run.Observe().Effective!.Count).ShouldBe((RuntimePhase.Observed, false, 0));
+        await File.WriteAllTextAsync(gate, "", agents.Stop);
+        await agents.UntilAsync(() => run.Observe() is { Phase: RuntimePhase.Ready, Paused: true }, "it was ready, and held still");
+        await agents.UntilAsync(() => run.Observe().Effective!.Contains(pause.InterventionId), "the pause had taken effect");
+    }
+
+    // Says what it does in single words.
+    private sealed class Saying : IExecutionAdapter, IOutputInterpreter
+    {
+        public string Name => "process";
+
+        public bool CanResume => false;
+
+        public LaunchPlan Plan(StartPackage start, LaunchSurroundings surroundings) => new(
+            start.Definition.Command, new Dictionary<string, string>(), new Dictionary<string, string>(), [], ReadyWhenObserved: false, EndsWithTask: false);
+
+        public IOutputInterpreter Interpret() => this;
+
+        public string? Encode(string message) => null;
+
+        public IEnumerable<AdapterSignal> Read(OutputSource source, string line) => line switch
+        {
+            "ready" => [new AdapterSignal.Ready()],
+            "tool" => [new AdapterSignal.ToolCalled("search", "{}", "1")],
+            "command" => [new AdapterSignal.ToolCalled("command", "make", "1", IsCommand: true)],
+            "built" => [new AdapterSignal.ToolEnded("1")],
+            _ => [],
+        };
     }
 
     [Fact]

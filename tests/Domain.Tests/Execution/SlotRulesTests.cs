@@ -28,6 +28,12 @@ public sealed class SlotRulesTests
     public void At_85_percent_nothing_is_placed(int used, string? refusal) =>
         SlotRules.RefusalOf(Room("a", memory: 10_000) with { MemoryUsedMb = used }, new SlotWish(Kind, [], null)).ShouldBe(refusal);
 
+    [Theory]
+    [InlineData(2, null)]
+    [InlineData(3, "runs 3, which is the most")]
+    public void No_more_run_on_one_host_than_the_policy_says_whatever_room_it_has(int running, string? refusal) =>
+        SlotRules.RefusalOf(Room("a") with { Runtimes = running }, new SlotWish(Kind, [], 1, MostPerHost: 3)).ShouldBe(refusal);
+
     [Fact]
     public void Each_refusal_says_why()
     {

@@ -12,10 +12,14 @@ public sealed class SubAgentRulesTests
     [Fact]
     public void A_sub_agent_within_its_parent_is_let_be_and_its_limits_are_the_lesser_of_both()
     {
-        var child = Parent with { Name = "child", Capabilities = ["a"], Limits = new AgentLimits(Iterations: 500, Tokens: null, WallSeconds: 60, Depth: 9, FanOut: 9) };
+        var child = Parent with { Name = "child", Capabilities = ["a"], Limits = new AgentLimits(Iterations: 500, Tokens: null, WallSeconds: 60, Depth: 9, FanOut: 9, CommandSeconds: 60, DiskMb: 9) };
         SubAgentRules.Widening(Parent, child).ShouldBeNull();
-        SubAgentRules.Narrow(Parent, child).Limits.ShouldBe(new AgentLimits(Iterations: 50, Tokens: 1_000, WallSeconds: 60, MemoryMb: 512, Depth: 1, FanOut: 3));
+        SubAgentRules.Narrow(Parent, child).Limits.ShouldBe(new AgentLimits(Iterations: 50, Tokens: 1_000, WallSeconds: 60, MemoryMb: 512, Depth: 1, FanOut: 3, CommandSeconds: 60, DiskMb: 9));
     }
+
+    [Fact]
+    public void A_sub_agent_runs_only_where_its_parent_could() =>
+        SubAgentRules.Narrow(Parent with { HostLabels = ["inside", "gpu"] }, Parent with { HostLabels = ["gpu", "fast"] }).HostLabels.ShouldBe(["gpu", "fast", "inside"]);
 
     [Fact]
     public void Whatever_is_more_than_the_parent_is_named()

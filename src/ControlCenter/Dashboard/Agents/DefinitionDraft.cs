@@ -38,6 +38,10 @@ public sealed class DefinitionDraft
 
     public int? MemoryMb { get; set; }
 
+    public int CommandSeconds { get; set; } = 1800;
+
+    public int? DiskMb { get; set; }
+
     public int Depth { get; set; } = 2;
 
     public int FanOut { get; set; } = 4;
@@ -59,7 +63,7 @@ public sealed class DefinitionDraft
         Name = d.Name, Description = d.Description, Adapter = d.Adapter, Command = Lines(d.Command), Url = d.Url, ModelRoute = d.ModelRoute, Instructions = d.Instructions,
         Capabilities = string.Join(", ", d.Capabilities), Tools = string.Join(", ", d.Tools), HostLabels = string.Join(", ", d.HostLabels), Instances = d.Instances,
         Iterations = d.Limits.Iterations, ToolCallSeconds = d.Limits.ToolCallSeconds, Tokens = d.Limits.Tokens, WallSeconds = d.Limits.WallSeconds, MemoryMb = d.Limits.MemoryMb,
-        Depth = d.Limits.Depth, FanOut = d.Limits.FanOut, Environment = Lines(d.Environment.Select(v => $"{v.Key}={v.Value}")), WorkspaceKind = d.Workspace.Kind,
+        Depth = d.Limits.Depth, FanOut = d.Limits.FanOut, CommandSeconds = d.Limits.CommandSeconds, DiskMb = d.Limits.DiskMb, Environment = Lines(d.Environment.Select(v => $"{v.Key}={v.Value}")), WorkspaceKind = d.Workspace.Kind,
         Repository = d.Workspace.Repository, Ref = d.Workspace.Ref, Keep = d.Workspace.Keep,
     };
 
@@ -68,7 +72,7 @@ public sealed class DefinitionDraft
     {
         Name = Name.Trim(), Description = Text(Description), Adapter = Adapter, Command = ListOf(Command, '\n'), Url = Text(Url), ModelRoute = Text(ModelRoute),
         Instructions = Text(Instructions), Capabilities = ListOf(Capabilities, ','), Tools = ListOf(Tools, ','), HostLabels = ListOf(HostLabels, ','), Instances = Instances,
-        Limits = new AgentLimits(Iterations, ToolCallSeconds, Tokens, WallSeconds, MemoryMb, Depth, FanOut), Environment = Variables(),
+        Limits = new AgentLimits(Iterations, ToolCallSeconds, Tokens, WallSeconds, MemoryMb, Depth, FanOut, CommandSeconds, DiskMb), Environment = Variables(),
         Workspace = new WorkspaceDefinition(WorkspaceKind, Text(Repository), Text(Ref), Keep),
     };
 

@@ -1,5 +1,7 @@
+using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Execution.Transcripts;
 using ControlCenter.Runtime.Queries;
 using Microsoft.AspNetCore.Components;
 
@@ -11,8 +13,10 @@ public sealed partial class DefinitionsPage
     private readonly LiveList<DefinitionView> _list = new();
     private DefinitionDraft? _draft;
     private bool _isNew;
-    private DefinitionView? _starting, _removing;
-    private string? _message;
+    private DefinitionView? _starting, _removing, _replaying;
+    private string? _message, _tools;
+    private int _days = 30;
+    private ReplayedTools? _replayed;
 
     /// <summary>Only this one.</summary>
     [SupplyParameterFromQuery(Name = "name")]
@@ -27,11 +31,22 @@ public sealed partial class DefinitionsPage
     /// <inheritdoc />
     protected override Task ReadAsync() => _list.RefreshAsync(PageAsync);
 
-    private Task<Page<DefinitionView>> PageAsync(PageRequest page) => Queries.ListAsync(page, Closed);
+    private async Task<Page<DefinitionView>> PageAsync(PageRequest page) =>
+        WithoutValuesFor((await Callers.CallerAsync()).Role, await Queries.ListAsync(page, Closed));
+
+    // What a page does not have it cannot show, whatever is put on it later.
+    internal static Page<DefinitionView> WithoutValuesFor(Role role, Page<DefinitionView> page) => PermissionMatrix.Allows(role, Permission.ManageDefinitions)
+        ? page : page with { Items = [.. page.Items.Select(d => d with { Definition = d.Definition.WithoutValues() })] };
 
     private void Begin(DefinitionView? definition) => (_draft, _isNew, Problem) = (definition is null ? new DefinitionDraft() : DefinitionDraft.Of(definition.Definition), definition is null, null);
 
     private void BeginStart(DefinitionView definition) => (_starting, _message, Problem) = (definition, null, null);
+
+    private void BeginReplay(DefinitionView definition) =>
+        (_replaying, _replayed, _tools, Problem) = (definition, null, string.Join(", ", definition.Definition.Tools), null);
+
+    private Task ReplayAsync() => DoAsync(async caller => _replayed = await Replay.ExecuteAsync(
+        _replaying!.Name, new ReplayToolsRequest(_tools?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [], _days), caller, Closed));
 
     private async Task SaveAsync()
     {

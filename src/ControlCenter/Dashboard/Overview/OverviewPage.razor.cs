@@ -16,6 +16,7 @@ public sealed partial class OverviewPage
     private RecentCosts _costs = new(null, "USD", 0, 0);
     private IReadOnlyList<ServiceHealth> _services = [];
     private HealthStatus _overall = HealthStatus.Unknown;
+    private Recovery.RecoverySentence? _recovery;
     private ITimer? _timer;
 
     /// <inheritdoc />
@@ -47,7 +48,7 @@ public sealed partial class OverviewPage
         base.Dispose(disposing);
     }
 
-    private void LookAtHealth() => (_services, _overall) = (Health.Services(), Health.Overall());
+    private void LookAtHealth() => (_services, _overall, _recovery) = (Health.Services(), Health.Overall(), Glance.Look());
 
     private async Task DecideAsync(EscalationView asked, Verdict verdict)
     {

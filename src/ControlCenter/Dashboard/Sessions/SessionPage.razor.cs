@@ -1,3 +1,4 @@
+using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Execution.Transcripts;
@@ -12,6 +13,7 @@ public sealed partial class SessionPage
     private SessionView? _session;
     private IReadOnlyList<RuntimeView> _runtimes = [];
     private TranscriptProof? _proof;
+    private SessionCosts? _costs;
     private Guid? _chosen;
 
     /// <summary>Which session.</summary>
@@ -40,6 +42,7 @@ public sealed partial class SessionPage
         _runtimes = _session is null ? []
             : [.. (await Runtimes.ListAsync(new RuntimeFilter(Session: Id), new PageRequest(PageRequest.MostItems), Closed)).Items.Reverse()];
         _proof = Shown is { } shown ? await Transcripts.ProveAsync(shown.RuntimeId, Closed) : null;
+        _costs = _session is null ? null : await Costs.FindAsync(Id, Closed);
     }
 
     private async Task ShowAsync(RuntimeView runtime)

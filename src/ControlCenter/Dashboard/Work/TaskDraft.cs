@@ -17,6 +17,9 @@ public sealed class TaskDraft
 
     public int LeaseSeconds { get; set; } = 60;
 
+    /// <summary>When it is to be done; null for whenever.</summary>
+    public DateTimeOffset? DueAt { get; set; }
+
     /// <summary>The tasks that must be completed first.</summary>
     public HashSet<Guid> DependsOn { get; } = [];
 
@@ -29,5 +32,5 @@ public sealed class TaskDraft
         string.IsNullOrWhiteSpace(Instructions) ? null : Instructions,
         Capabilities?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
         [.. DependsOn],
-        Priority, MaxAttempts, LeaseSeconds);
+        Priority, MaxAttempts, LeaseSeconds, DueAt);
 }

@@ -69,9 +69,13 @@ internal sealed class DefinitionText
 
         public int? FanOut { get; set; }
 
+        public int? CommandSeconds { get; set; }
+
+        public int? DiskMb { get; set; }
+
         public AgentLimits Over(AgentLimits usual) => new(
             Iterations ?? usual.Iterations, ToolCallSeconds ?? usual.ToolCallSeconds, Tokens ?? usual.Tokens, WallSeconds ?? usual.WallSeconds,
-            MemoryMb ?? usual.MemoryMb, Depth ?? usual.Depth, FanOut ?? usual.FanOut);
+            MemoryMb ?? usual.MemoryMb, Depth ?? usual.Depth, FanOut ?? usual.FanOut, CommandSeconds ?? usual.CommandSeconds, DiskMb ?? usual.DiskMb);
     }
 
     internal sealed class WorkspaceText

@@ -2,6 +2,7 @@ using ControlCenter.Domain.Recovery;
 using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Recovery.Tools;
+using Npgsql;
 
 namespace ControlCenter.Runtime.Recovery.Backups;
 
@@ -17,11 +18,18 @@ public sealed record RetainedSnapshot(MarkedSnapshot Snapshot, IReadOnlyList<Kep
 public sealed record RetentionPlan(IReadOnlyList<RetainedSnapshot> Backups, IReadOnlyList<MarkedSnapshot> LogRemoved, int LogKept);
 
 /// <summary>Removes backups by the policy (blueprint 10.4), and log only where no kept base needs it (BK-17).</summary>
-public sealed class ApplyRetention(Restic restic, Transactions transactions, TimeProvider time)
+public sealed class ApplyRetention(Restic restic, NpgsqlDataSource database, Transactions transactions, TimeProvider time)
 {
     /// <summary>Says what would be done.</summary>
     public async Task<RetentionPlan> PlanAsync(BackupRetention policy, TimeZoneInfo zone, CancellationToken cancellationToken) =>
-        Plan(await RepositoryIndex.ReadAsync(restic, cancellationToken), policy, zone, time.GetUtcNow());
+        Plan(await RepositoryIndex.ReadAsync(restic, cancellationToken), policy, zone, time.GetUtcNow(), await ReviewedAsync(cancellationToken));
+
+    /// <summary>Milestones that were reviewed. The marks in the repository say that they are held, and a database that was lost holds them all again.</summary>
+    public async Task<IReadOnlySet<Guid>> ReviewedAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand("select coalesce(array_agg(id), '{}') from backups where reviewed_at is not null");
+        return ((Guid[])(await command.ExecuteScalarAsync(cancellationToken))!).ToHashSet();
+    }
 
     /// <summary>Does it. Data stays in the repository until it is pruned.</summary>
     public async Task<RetentionPlan> ExecuteAsync(BackupRetention policy, TimeZoneInfo zone, Caller caller, CancellationToken cancellationToken)
@@ -43,7 +51,7 @@ public sealed class ApplyRetention(Restic restic, Transactions transactions, Tim
     }
 
     /// <summary>The plan for what a repository holds.</summary>
-    public static RetentionPlan Plan(RepositoryIndex index, BackupRetention policy, TimeZoneInfo zone, DateTimeOffset now)
+    public static RetentionPlan Plan(RepositoryIndex index, BackupRetention policy, TimeZoneInfo zone, DateTimeOffset now, IReadOnlySet<Guid> reviewed)
     {
         var backups = new List<RetainedSnapshot>();
         var removedLog = new List<MarkedSnapshot>();
@@ -51,7 +59,7 @@ public sealed class ApplyRetention(Restic restic, Transactions transactions, Tim
         foreach (var alike in index.Snapshots.Where(s => s.Kind != SnapshotKind.Wal).GroupBy(s => (s.System, s.Kind)))
         {
             var byId = alike.ToDictionary(s => s.BackupId);
-            backups.AddRange(policy.Of([.. alike.Select(s => new KeepableBackup(s.BackupId, s.At, s.IsMilestone))], zone)
+            backups.AddRange(policy.Of([.. alike.Select(s => new KeepableBackup(s.BackupId, s.At, s.IsMilestone && !reviewed.Contains(s.BackupId)))], zone)
                 .Select(k => new RetainedSnapshot(byId[k.Backup.Id], k.Reasons)));
         }
 

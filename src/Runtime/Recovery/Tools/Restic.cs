@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ControlCenter.Domain.Recovery;
 
 namespace ControlCenter.Runtime.Recovery.Tools;
 
@@ -36,25 +37,27 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     /// <exception cref="ToolException">It can be neither opened nor made: the storage is away, or the password is another.</exception>
     public async Task<bool> EnsureAsync(CancellationToken cancellationToken)
     {
-        var opened = await RunAsync(["cat", "config"], cancellationToken);
-        if (opened.ExitCode == 0)
+        if (await IsThereAsync(cancellationToken))
         {
             return false;
-        }
-
-        // Anything but "there is nothing" is not to be answered with a new repository.
-        if (!opened.Error.Contains("Is there a repository at", StringComparison.Ordinal))
-        {
-            throw Failed("open the repository", opened);
         }
 
         Check("make the repository", await RunAsync(["init"], cancellationToken));
         return true;
     }
 
+    /// <summary>Whether there is a repository. Anything but "there is nothing" is an error, and no reason to make one.</summary>
+    /// <exception cref="ToolException">It cannot be said: the storage is away, or the password is another.</exception>
+    public async Task<bool> IsThereAsync(CancellationToken cancellationToken)
+    {
+        var opened = await AskAsync(["cat", "config"], cancellationToken);
+        return opened.ExitCode == 0
+            || (ResticFaults.Of(opened.Error) == RepositoryFault.Missing ? false : throw Failed("open the repository", opened));
+    }
+
     /// <summary>Takes locks away that a dead process left.</summary>
     public async Task UnlockAsync(CancellationToken cancellationToken) =>
-        Check("remove stale locks", await RunAsync(["unlock"], cancellationToken));
+        Check("remove stale locks", await AskAsync(["unlock"], cancellationToken));
 
     /// <summary>Uploads a folder as a snapshot.</summary>
     /// <param name="folder">Its path.</param>
@@ -65,9 +68,15 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     public async Task<ResticUpload> BackupAsync(string folder, IEnumerable<string> tags, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         ResticUpload? upload = null;
+        var done = "";
         var run = Run(["backup", "--json", "--host", Host, .. tags.SelectMany(t => new[] { "--tag", t }), folder]) with
         {
-            OnLine = line => upload = Told(line, progress) ?? upload,
+            OnLine = line =>
+            {
+                var (told, now) = Told(line, progress);
+                upload = told ?? upload;
+                return now != Interlocked.Exchange(ref done, now);
+            },
         };
         var result = await ToolProcess.RunAsync(run, time, cancellationToken);
         if (result.ExitCode == Incomplete)
@@ -82,7 +91,7 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     /// <summary>All snapshots, oldest first.</summary>
     public async Task<IReadOnlyList<ResticSnapshot>> SnapshotsAsync(CancellationToken cancellationToken)
     {
-        var result = await RunAsync(["snapshots", "--json", "--no-lock"], cancellationToken);
+        var result = await AskAsync(["snapshots", "--json", "--no-lock"], cancellationToken);
         Check("list the snapshots", result);
         return [.. (JsonSerializer.Deserialize<List<ResticSnapshot>>(result.Output, Json) ?? []).OrderBy(s => s.Time)];
     }
@@ -134,7 +143,9 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
         var result = await RunAsync(["check", parts == 1 ? "--read-data" : $"--read-data-subset={part}/{parts}"], cancellationToken);
         if (result.ExitCode != 0)
         {
-            throw new ToolException($"The repository is damaged: {Summary(result)}", result.ExitCode);
+            throw ResticFaults.Of(result.Error) is var fault and not RepositoryFault.Other
+                ? new ToolException(ResticFaults.Sentence(fault, settings.PasswordFile, "read the repository", Summary(result)), result.ExitCode, fault)
+                : new ToolException($"The repository is damaged: {Summary(result)}", result.ExitCode);
         }
     }
 
@@ -144,11 +155,14 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     private Task<ToolResult> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
         ToolProcess.RunAsync(Run(arguments), time, cancellationToken);
 
+    private Task<ToolResult> AskAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) =>
+        ToolProcess.RunAsync(Run(arguments) with { Within = settings.AnswerPatience }, time, cancellationToken);
+
     private ToolRun Run(IReadOnlyList<string> arguments) => new("restic", arguments)
     {
         Environment = Environment(),
         // Seen with a repository that takes connections and answers nothing: restic itself waits for ever.
-        Silence = TimeSpan.FromMinutes(3),
+        Silence = settings.TransferPatience,
     };
 
     private Dictionary<string, string> Environment()
@@ -174,23 +188,28 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
         return environment;
     }
 
-    private static ResticUpload? Told(string line, IProgress<double>? progress)
+    // What it came to, if it has; and what tells one line of progress from the next but the time, which passes by itself.
+    private static (ResticUpload? Upload, string Done) Told(string line, IProgress<double>? progress)
     {
         if (!line.StartsWith('{'))
         {
-            return null;
+            return (null, line);
         }
 
         using var told = JsonDocument.Parse(line);
         switch (told.RootElement.GetProperty("message_type").GetString())
         {
             case "summary":
-                return told.RootElement.Deserialize<ResticUpload>(Json);
-            case "status" when told.RootElement.TryGetProperty("percent_done", out var done):
-                progress?.Report(done.GetDouble());
-                return null;
+                return (told.RootElement.Deserialize<ResticUpload>(Json), line);
+            case "status":
+                if (told.RootElement.TryGetProperty("percent_done", out var done))
+                {
+                    progress?.Report(done.GetDouble());
+                }
+
+                return (null, string.Join(' ', told.RootElement.EnumerateObject().Where(p => p.Name.EndsWith("_done", StringComparison.Ordinal)).Select(p => p.Value.GetRawText())));
             default:
-                return null;
+                return (null, line);
         }
     }
 
@@ -202,11 +221,8 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
         }
     }
 
-    private ToolException Failed(string what, ToolResult result) => new(
-        result.Error.Contains("wrong password or no key found", StringComparison.Ordinal)
-            ? $"The password in {settings.PasswordFile} does not open the repository."
-            : $"restic could not {what} ({Summary(result)}).",
-        result.ExitCode);
+    private ToolException Failed(string what, ToolResult result) =>
+        new(ResticFaults.Sentence(ResticFaults.Of(result.Error), settings.PasswordFile, what, Summary(result)), result.ExitCode, ResticFaults.Of(result.Error));
 
     private static string Summary(ToolResult result)
     {

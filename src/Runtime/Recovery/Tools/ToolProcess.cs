@@ -1,5 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
+using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Storage.Embedded;
 
 namespace ControlCenter.Runtime.Recovery.Tools;
@@ -15,8 +17,11 @@ internal sealed record ToolRun(string Program, IReadOnlyList<string> Arguments)
     /// <summary>A program that says and finishes nothing for so long hangs, and is ended.</summary>
     public TimeSpan Silence { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Takes each line of its output as it comes; lines taken here are not kept.</summary>
-    public Action<string>? OnLine { get; init; }
+    /// <summary>A program that has not ended by then hangs, whatever it says; null for none.</summary>
+    public TimeSpan? Within { get; init; }
+
+    /// <summary>Takes each line of its output as it comes, and says whether it tells of work done; lines taken here are not kept.</summary>
+    public Func<string, bool>? OnLine { get; init; }
 
     /// <summary>Whether it says something because it works, other than by output: a file that grows. Asked while it is silent.</summary>
     public Func<bool>? Works { get; init; }
@@ -29,8 +34,11 @@ internal sealed record ToolRun(string Program, IReadOnlyList<string> Arguments)
 internal sealed record ToolResult(int ExitCode, string Output, string Error);
 
 /// <summary>A program that could not be run, hung, or ended badly. The message is for the founder.</summary>
-public sealed class ToolException(string message, int? exitCode = null) : Exception(message)
+public sealed class ToolException(string message, int? exitCode = null, RepositoryFault fault = RepositoryFault.Other) : Exception(message)
 {
+    /// <summary>Why, where it matters to whoever is told.</summary>
+    public RepositoryFault Fault { get; } = fault;
+
     /// <summary>How it ended; null where it did not run, or hung.</summary>
     public int? ExitCode { get; } = exitCode;
 }
@@ -57,37 +65,54 @@ internal static class ToolProcess
 
         using var process = Start(info);
         process.StandardInput.Close();
-        var heard = time.GetTimestamp();
+        var began = time.GetTimestamp();
+        var heard = began;
         var output = new System.Text.StringBuilder();
         var error = new Queue<string>();
         var reading = Task.WhenAll(
             ReadAsync(process.StandardOutput, line =>
             {
-                Interlocked.Exchange(ref heard, time.GetTimestamp());
-                if (run.OnLine is { } take)
+                // A line that only says that it is still there is no sign that anything gets done.
+                if (run.OnLine?.Invoke(line) != false)
                 {
-                    take(line);
+                    Interlocked.Exchange(ref heard, time.GetTimestamp());
                 }
-                else if (output.Length < MostOutput)
+
+                if (run.OnLine is null && output.Length < MostOutput)
                 {
                     output.Append(line).Append('\n');
                 }
             }),
             ReadAsync(process.StandardError, line =>
             {
-                Interlocked.Exchange(ref heard, time.GetTimestamp());
-                error.Enqueue(line);
-                while (error.Count > 1 && error.Sum(l => l.Length) > MostError)
+                // Another try is no work done either (restic's word for it, to every storage).
+                if (!line.Contains("retrying after", StringComparison.Ordinal))
                 {
-                    error.Dequeue();
+                    Interlocked.Exchange(ref heard, time.GetTimestamp());
+                }
+
+                lock (error)
+                {
+                    error.Enqueue(line);
+                    while (error.Count > 1 && error.Sum(l => l.Length) > MostError)
+                    {
+                        error.Dequeue();
+                    }
                 }
             }));
         try
         {
             var ended = process.WaitForExitAsync(cancellationToken);
-            while (await Task.WhenAny(ended, Task.Delay(LookEvery, time, cancellationToken)) != ended)
+            var patience = run.Within is { } least && least < run.Silence ? least : run.Silence;
+            var look = patience < LookEvery ? patience : LookEvery;
+            while (await Task.WhenAny(ended, Task.Delay(look, time, cancellationToken)) != ended)
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                if (run.Within is { } within && time.GetElapsedTime(began) > within)
+                {
+                    throw new ToolException($"{Path.GetFileName(run.Program)} had not ended after {Long(within)} and was ended{Said(error)}.", null, RepositoryFault.Hanging);
+                }
+
                 if (time.GetElapsedTime(Interlocked.Read(ref heard)) <= run.Silence)
                 {
                     continue;
@@ -95,7 +120,7 @@ internal static class ToolProcess
 
                 if (run.Works?.Invoke() != true)
                 {
-                    throw new ToolException($"{Path.GetFileName(run.Program)} said nothing for {run.Silence.TotalMinutes:0.#} minutes and was ended.");
+                    throw new ToolException($"{Path.GetFileName(run.Program)} got nothing done for {Long(run.Silence)} and was ended{Said(error)}.", null, RepositoryFault.Hanging);
                 }
 
                 Interlocked.Exchange(ref heard, time.GetTimestamp());
@@ -143,6 +168,17 @@ internal static class ToolProcess
         catch (TimeoutException)
         {
             process.Kill(entireProcessTree: true);
+        }
+    }
+
+    private static string Long(TimeSpan time) =>
+        time.TotalMinutes >= 1 ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes:0.#} minutes") : string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
+
+    private static string Said(Queue<string> error)
+    {
+        lock (error)
+        {
+            return error.LastOrDefault() is { Length: > 0 } last ? $"; it said last: {last}" : "";
         }
     }
 

@@ -18,8 +18,6 @@ public sealed class StreamWal(
     NpgsqlDataSource database, Transactions transactions, RecoverySettings settings, Restic restic, PostgresTools tools, TimeProvider time, ILogger<StreamWal> logger)
     : SupervisedService("wal-stream", time, logger)
 {
-    private const long OneHost = 0x43435F57414C; // "CC_WAL"
-
     /// <summary>Finished segments are sealed by so many (1 GiB), or once the batch is so old.</summary>
     private const int SealSegments = 64;
 
@@ -30,7 +28,6 @@ public sealed class StreamWal(
 
     private static readonly TimeSpan LittleAfter = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan ReceivePatience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private readonly List<string> _unsealed = [];
@@ -61,10 +58,23 @@ public sealed class StreamWal(
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
+        try
+        {
+            await StreamAsync(stoppingToken);
+        }
+        catch (Exception fault) when (fault is ToolException or IOException && !stoppingToken.IsCancellationRequested)
+        {
+            await WatchedRepository.FailedAsync(database, fault, stoppingToken);
+            throw;
+        }
+    }
+
+    private async Task StreamAsync(CancellationToken stoppingToken)
+    {
         await using var connection = await database.OpenConnectionAsync(stoppingToken);
-        await WaitForTurnAsync(connection, stoppingToken);
+        await OneHost.WaitForTurnAsync(connection, OneHost.ShipsLog, Time, () => Beat("another host ships the log"), stoppingToken);
         Directory.CreateDirectory(settings.ScratchFolder);
-        await restic.EnsureAsync(stoppingToken);
+        await EnsureRepositoryAsync(connection, stoppingToken);
         await restic.UnlockAsync(stoppingToken);
         var (system, segmentBytes) = await ClusterAsync(connection, stoppingToken);
         if (segmentBytes != WalSegment.DefaultBytes)
@@ -133,7 +143,7 @@ public sealed class StreamWal(
     private async Task<WalShipment> ShipAsync(Standing standing, bool seal, CancellationToken cancellationToken)
     {
         var began = Time.GetTimestamp();
-        var (at, timeline, through) = await MarkAsync(standing, cancellationToken);
+        var (at, timeline, through, lastSeq) = await MarkAsync(standing, cancellationToken);
         await standing.Receiver.WaitForAsync(standing.Connection, through, ReceivePatience, cancellationToken);
         var staged = Path.Combine(settings.ScratchFolder, "wal");
         var segments = standing.Folder.Stage(staged);
@@ -148,7 +158,7 @@ public sealed class StreamWal(
         };
         var upload = await restic.BackupAsync(staged, SnapshotTags.Of(marks), progress: null, cancellationToken);
         var seconds = Time.GetElapsedTime(began).TotalSeconds;
-        await RecordAsync(id, at, timeline, through, upload, seal, seconds, cancellationToken);
+        await RecordAsync(id, at, timeline, through, lastSeq, upload, seal, seconds, cancellationToken);
         if (seal)
         {
             await restic.ForgetAsync(_unsealed, cancellationToken);
@@ -168,21 +178,29 @@ public sealed class StreamWal(
 
     // A commit of its own behind everything that was committed by then: a restore to any moment before it finds a later commit
     // to stop at (PostgreSQL, recovery_target_time).
-    private static async Task<(DateTimeOffset At, uint Timeline, Lsn Through)> MarkAsync(Standing standing, CancellationToken cancellationToken)
+    private static async Task<(DateTimeOffset At, uint Timeline, Lsn Through, long LastSeq)> MarkAsync(Standing standing, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(standing.Connection)
         {
             BatchCommands =
             {
-                new("select clock_timestamp()"),
+                new("select clock_timestamp(), coalesce((select max(seq) from events), 0)"),
                 new("select pg_logical_emit_message(true, 'control-center', 'shipment')"),
             },
         };
-        var at = new DateTimeOffset((DateTime)(await batch.ExecuteScalarAsync(cancellationToken))!, TimeSpan.Zero);
+        DateTimeOffset at;
+        long lastSeq;
+        await using (var marked = await batch.ExecuteReaderAsync(cancellationToken))
+        {
+            await marked.ReadAsync(cancellationToken);
+            (at, lastSeq) = (marked.GetFieldValue<DateTimeOffset>(0), marked.GetInt64(1));
+            await marked.NextResultAsync(cancellationToken);
+        }
+
         await using var command = new NpgsqlCommand("select pg_current_wal_flush_lsn()::text, timeline_id from pg_control_checkpoint()", standing.Connection);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
-        return (at, (uint)reader.GetInt32(1), Lsn.TryParse(reader.GetString(0))!.Value);
+        return (at, (uint)reader.GetInt32(1), Lsn.TryParse(reader.GetString(0))!.Value, lastSeq);
     }
 
     private static async Task<Lsn> WrittenAsync(Standing standing, CancellationToken cancellationToken)
@@ -200,28 +218,31 @@ public sealed class StreamWal(
         return (reader.GetString(0), (uint)reader.GetInt64(1));
     }
 
-    private async Task WaitForTurnAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    // One that was there and is not any more is a disk that is not mounted, more likely than not: a new one in its place
+    // would look like backups, and have none.
+    private async Task EnsureRepositoryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        while (true)
+        if (!await WatchedRepository.IsKnownAsync(connection, settings, cancellationToken))
         {
-            await using var command = new NpgsqlCommand($"select pg_try_advisory_lock({OneHost})", connection);
-            if ((bool)(await command.ExecuteScalarAsync(cancellationToken))!)
-            {
-                return;
-            }
-
-            Beat("another host ships the log");
-            await Task.Delay(AskAgain, Time, cancellationToken);
+            await restic.EnsureAsync(cancellationToken);
+            await WatchedRepository.BeginAsync(connection, settings, cancellationToken);
+        }
+        else if (!await restic.IsThereAsync(cancellationToken))
+        {
+            throw new ToolException("The repository is gone: it was there before, and no new one is made in its place.", null, RepositoryFault.Missing);
         }
     }
 
     private async Task RecordAsync(
-        Guid id, DateTimeOffset at, uint timeline, Lsn through, ResticUpload upload, bool seal, double seconds, CancellationToken cancellationToken)
+        Guid id, DateTimeOffset at, uint timeline, Lsn through, long lastSeq, ResticUpload upload, bool seal, double seconds, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """
-            insert into wal_shipments (id, at, timeline, through, snapshot_id, is_sealed, bytes_added, seconds)
-            values (@id, @at, @timeline, @through::pg_lsn, @snapshot, @sealed, @bytes, @seconds)
+            insert into wal_shipments (id, at, timeline, through, snapshot_id, is_sealed, bytes_added, seconds, last_seq, exposed_since)
+            select @id, @at, @timeline, @through::pg_lsn, @snapshot, @sealed, @bytes, @seconds, @last,
+                (select e.at from events e where e.seq > b.last_seq and e.seq <= @last order by e.seq limit 1)
+            from (select 1) x left join lateral (select last_seq from wal_shipments where at < @at order by at desc limit 1) b on true;
+            update recovery_watch set failures = 0, last_failure = null, last_fault = null where failures > 0
             """);
         command.Parameters.AddWithValue("id", id);
         command.Parameters.AddWithValue("at", at);
@@ -231,6 +252,7 @@ public sealed class StreamWal(
         command.Parameters.AddWithValue("sealed", seal);
         command.Parameters.AddWithValue("bytes", upload.DataAdded);
         command.Parameters.AddWithValue("seconds", (decimal)seconds);
+        command.Parameters.AddWithValue("last", lastSeq);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 

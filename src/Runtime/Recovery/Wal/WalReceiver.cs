@@ -54,7 +54,8 @@ internal sealed class WalReceiver : IAsyncDisposable
         {
             if (!Runs)
             {
-                throw new ToolException($"pg_receivewal has ended: {(await _complaints).Trim()}", _process.ExitCode);
+                var said = (await _complaints).Trim();
+                throw new ToolException($"pg_receivewal has ended: {said}", _process.ExitCode, ResticFaults.Of(said) == RepositoryFault.Full ? RepositoryFault.Full : RepositoryFault.Other);
             }
 
             if (_time.GetElapsedTime(since) > patience)

@@ -50,7 +50,7 @@ public sealed class ClaudeCodeAdapter : IExecutionAdapter
 
     private static Dictionary<string, string> Environment(StartPackage start, LaunchSurroundings surroundings)
     {
-        var milliseconds = (start.Definition.Limits.ToolCallSeconds * 1000L).ToString(CultureInfo.InvariantCulture);
+        var milliseconds = Milliseconds(start.Definition.Limits.ToolCallSeconds);
         var environment = new Dictionary<string, string>
         {
             ["ANTHROPIC_BASE_URL"] = surroundings.Bus.ToString().TrimEnd('/'),
@@ -59,7 +59,7 @@ public sealed class ClaudeCodeAdapter : IExecutionAdapter
             ["DISABLE_AUTOUPDATER"] = "1",
             ["MCP_TOOL_TIMEOUT"] = milliseconds,
             ["BASH_DEFAULT_TIMEOUT_MS"] = milliseconds,
-            ["BASH_MAX_TIMEOUT_MS"] = milliseconds,
+            ["BASH_MAX_TIMEOUT_MS"] = Milliseconds(Math.Max(start.Definition.Limits.CommandSeconds, start.Definition.Limits.ToolCallSeconds)),
         };
         if (start.Definition.ModelRoute is { } route)
         {
@@ -72,6 +72,8 @@ public sealed class ClaudeCodeAdapter : IExecutionAdapter
 
         return environment;
     }
+
+    private static string Milliseconds(int seconds) => (seconds * 1000L).ToString(CultureInfo.InvariantCulture);
 
     // The key is not in the file: the program takes it from its environment.
     private static string McpConfiguration(Uri bus) => new JsonObject

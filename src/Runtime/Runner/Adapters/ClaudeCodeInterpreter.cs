@@ -18,7 +18,7 @@ internal sealed class ClaudeCodeInterpreter : IOutputInterpreter
         ("system", "init") => Introduced(said),
         ("system", "compact_boundary") => [new AdapterSignal.Compacted(Compaction(said.Child("compact_metadata")))],
         ("assistant", _) => Content(said).Where(c => c.Text("type") == "tool_use")
-            .Select(c => new AdapterSignal.ToolCalled(c.Text("name") ?? "", c.Child("input")?.GetRawText() ?? "{}", c.Text("id"))),
+            .Select(c => new AdapterSignal.ToolCalled(c.Text("name") ?? "", c.Child("input")?.GetRawText() ?? "{}", c.Text("id"), IsCommand: c.Text("name") == "Bash")),
         ("user", _) => Content(said).Where(c => c.Text("type") == "tool_result").Select(c => new AdapterSignal.ToolEnded(c.Text("tool_use_id"))),
         ("result", _) => Ended(said),
         _ => [],

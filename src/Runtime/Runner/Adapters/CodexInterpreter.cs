@@ -42,7 +42,7 @@ internal sealed class CodexInterpreter : IOutputInterpreter
     {
         if (ToolOf(item) is var (tool, arguments) && _begun.Add(item.Text("id") ?? ""))
         {
-            yield return new AdapterSignal.ToolCalled(tool, arguments, item.Text("id"));
+            yield return new AdapterSignal.ToolCalled(tool, arguments, item.Text("id"), IsCommand: item.Text("type") == "command_execution");
         }
     }
 

@@ -62,7 +62,11 @@ public abstract record AdapterSignal
     public sealed record SessionKnown(string NativeSessionId) : AdapterSignal;
 
     /// <summary>It called a tool.</summary>
-    public sealed record ToolCalled(string Tool, string Arguments, string? CallId = null) : AdapterSignal;
+    /// <param name="Tool">Which.</param>
+    /// <param name="Arguments">With what.</param>
+    /// <param name="CallId">As its end names it.</param>
+    /// <param name="IsCommand">It is a command that its own program runs, which takes as long as a build does: no tool that somebody offers it.</param>
+    public sealed record ToolCalled(string Tool, string Arguments, string? CallId = null, bool IsCommand = false) : AdapterSignal;
 
     /// <summary>A tool call ended.</summary>
     public sealed record ToolEnded(string? CallId = null) : AdapterSignal;

@@ -50,7 +50,7 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
 
     private readonly Lock _gate = new();
     private readonly Queue<string> _recent = new();
-    private readonly Dictionary<string, (string Tool, long Since)> _calls = [];
+    private readonly Dictionary<string, (string Tool, bool IsCommand, long Since)> _calls = [];
     private string? _lastCall;
     private bool _inTurn = true;
     private ProgressReading _reading = reading;
@@ -68,17 +68,10 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
     }
 
     /// <summary>The tool call that has run longest; null where none runs. Those that wait for another agent's work are passed over.</summary>
-    public (string Tool, TimeSpan Elapsed)? LongestCall
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _calls.Values.Where(c => !Waiting.Contains(c.Tool)).OrderBy(c => c.Since)
-                    .Select(c => ((string, TimeSpan)?)(c.Tool, time.GetElapsedTime(c.Since))).FirstOrDefault();
-            }
-        }
-    }
+    public (string Tool, TimeSpan Elapsed)? LongestCall => Longest(isCommand: false);
+
+    /// <summary>The command of its own that has run longest; null where none runs.</summary>
+    public (string Tool, TimeSpan Elapsed)? LongestCommand => Longest(isCommand: true);
 
     /// <summary>Whether a turn of its loop is under way, as far as its output tells.</summary>
     public bool InTurn
@@ -158,7 +151,7 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
                 var tool = ShortText.Of(called.Tool, LongestName);
                 _reading = _reading with { LastTool = tool, RepeatedCalls = call == _lastCall ? _reading.RepeatedCalls + 1 : 1 };
                 _lastCall = call;
-                Begin(ShortText.Of(called.CallId ?? "", LongestName), tool);
+                Begin(ShortText.Of(called.CallId ?? "", LongestName), tool, called.IsCommand);
                 Progressed(call);
                 break;
             case AdapterSignal.ToolEnded ended:
@@ -177,14 +170,23 @@ internal sealed class AgentProgress(IOutputInterpreter interpreter, ProgressRead
         }
     }
 
-    private void Begin(string id, string tool)
+    private (string Tool, TimeSpan Elapsed)? Longest(bool isCommand)
+    {
+        lock (_gate)
+        {
+            return _calls.Values.Where(c => c.IsCommand == isCommand && !Waiting.Contains(c.Tool)).OrderBy(c => c.Since)
+                .Select(c => ((string, TimeSpan)?)(c.Tool, time.GetElapsedTime(c.Since))).FirstOrDefault();
+        }
+    }
+
+    private void Begin(string id, string tool, bool isCommand)
     {
         if (_calls.Count >= MostCalls && !_calls.ContainsKey(id))
         {
             _calls.Remove(_calls.MinBy(c => c.Value.Since).Key);
         }
 
-        _calls[id] = (tool, time.GetTimestamp());
+        _calls[id] = (tool, isCommand, time.GetTimestamp());
     }
 
     private void Progressed(string what)

@@ -38,7 +38,7 @@ public sealed class CodexAdapterTests
     [Fact]
     public void A_command_that_is_told_of_only_at_its_end_is_a_call_too() =>
         Adapter.Interpret().Read(OutputSource.Out, """{"type":"item.completed","item":{"id":"item_2","type":"command_execution","command":"ls","exit_code":0,"status":"completed"}}""")
-            .ShouldBe([new AdapterSignal.ToolCalled("command", "ls", "item_2"), new AdapterSignal.ToolEnded("item_2")]);
+            .ShouldBe([new AdapterSignal.ToolCalled("command", "ls", "item_2", IsCommand: true), new AdapterSignal.ToolEnded("item_2")]);
 
     [Fact]
     public void It_is_started_for_one_turn_with_the_bus_as_its_provider_and_its_tools()
