@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ControlCenter.Hosting;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -94,6 +95,7 @@ internal static class RestoreVerb
             {
                 var restored = await restore.ExecuteAsync(plan, into.FullName, new Line(output), cancellationToken);
                 await RestoreReport.WriteAsync(restored, output);
+                await FilesAsync(restic, index, plan, into.FullName, output, cancellationToken);
                 await output.WriteLineAsync(restored.Passed ? $"Start it with: CC_HOME={into.FullName} ./run" : $"It is in {into.FullName}, and not as it should be.");
                 return restored.Passed ? ExitCode.Ok : ExitCode.Damaged;
             }
@@ -151,6 +153,19 @@ internal static class RestoreVerb
 
         await output.WriteLineAsync($"It is the database of {home} now{(aside is null ? "" : $"; the one of before is {aside}")}. Start it with: CC_HOME={home} ./run");
         return restored.Passed ? ExitCode.Ok : ExitCode.Damaged;
+    }
+
+    private static async Task FilesAsync(Restic restic, RepositoryIndex index, RestorePlan plan, string folder, TextWriter output, CancellationToken cancellationToken)
+    {
+        if (RestoreFiles.For(index, plan.Base.System, plan.To) is not { } copy)
+        {
+            await output.WriteLineAsync("The repository has no copy of transcripts, definitions and state.");
+            return;
+        }
+
+        var files = await new RestoreFiles(restic).ExecuteAsync(copy, folder, cancellationToken);
+        await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+            $"{files.Files} files (transcripts, definitions, state, settings) as of {copy.At.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC{(files.KeptBack.Count == 0 ? "." : $"; {files.KeptBack.Count} never were in the backup, because of secrets in them.")}"));
     }
 
     private static async Task ListAsync(RepositoryIndex index, TextWriter output)

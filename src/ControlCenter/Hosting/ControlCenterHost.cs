@@ -13,6 +13,7 @@ using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Drills;
+using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Orchestration;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -87,6 +88,10 @@ internal static class ControlCenterHost
     private static DefinitionFolder DefinitionsOf(HostSettings settings) =>
         new(settings.Agents ?? Directory.CreateDirectory(Path.Combine(settings.Home, "agents")).FullName, Path.Combine(settings.Home, "agents.loaded"));
 
+    private static KeptFiles KeptFilesOf(HostSettings settings) => KeptFiles.Of(
+        settings.Home, DefinitionsOf(settings).Path, settings.Gateway.CatalogueFile,
+        System.Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(e => KeyValuePair.Create((string)e.Key, (string?)e.Value ?? "")));
+
     private static WebApplication Build(HostSettings settings, string connectionString, TimeProvider time)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
@@ -125,6 +130,7 @@ internal static class ControlCenterHost
         builder.Services.AddRuntime(connectionString);
         builder.Services.AddSingleton(new DrillPrograms(RunnerProcess.Program, AppContext.BaseDirectory));
         builder.Services.AddRecovery(settings.Recovery);
+        builder.Services.AddSingleton(KeptFilesOf(settings));
         builder.Services.AddBus();
         builder.Services.AddService<KeepRateLimits>();
         if (settings.LocalRunner)

@@ -10,14 +10,19 @@ using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Backups;
 using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Recovery.Restore;
+using ControlCenter.Runtime.Recovery.Files;
+using ControlCenter.Runtime.Recovery.Watching;
 
 namespace ControlCenter.Recovery;
 
 /// <summary>A backup that is to be taken.</summary>
-/// <param name="Kind"><c>base</c> unless said, or <c>dump</c>.</param>
+/// <param name="Kind"><c>base</c> unless said, <c>dump</c> or <c>files</c>.</param>
 /// <param name="Reason">Why: <c>before migration 42</c>.</param>
 /// <param name="Milestone">Held until it is reviewed; for a base.</param>
 internal sealed record TakeBackupRequest(string? Kind = null, string? Reason = null, bool Milestone = false);
+
+/// <summary>What is wrong with recovery, the worst first.</summary>
+internal sealed record RecoveryProblems(IReadOnlyList<StandingProblem> Items, string? NextCursor);
 
 /// <summary>Backups on the bus.</summary>
 internal static class RecoveryEndpoints
@@ -28,17 +33,19 @@ internal static class RecoveryEndpoints
         routes.MapQuery<RecoveryFiguresQueries, RecoveryFigures>("/recovery/figures", "figures", async (figures, http) => await figures.ReadAsync(http.RequestAborted));
         routes.MapCommand<ReviewMilestone, NoBody, ReviewedMilestone>(
             "/backups/{id}/review", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Caller, call.Idempotency, call.Aborted));
+        routes.MapQuery<StorageQueries, StorageState>("/storage", "state", async (storage, http) => await storage.StateAsync(http.RequestAborted));
+        routes.MapQuery<RecoveryQueries, RecoveryProblems>("/recovery/problems", "list", async (recovery, http) => new RecoveryProblems(await recovery.ProblemsAsync(http.RequestAborted), null));
         routes.MapQuery<RecoveryQueries, Page<BackupView>>("/backups", "list", async (recovery, http) => await recovery.ListAsync(BusRoutes.PageIn(http), http.RequestAborted));
         routes.MapCommand<RunJobNow, TakeBackupRequest, JobRunReference>("/backups", 202, (command, call) =>
         {
             var request = call.Request;
             new FieldErrors()
-                .Add("kind", request.Kind is null or "base" or "dump" ? null : $"'base' or 'dump'; '{request.Kind}' was given.")
+                .Add("kind", request.Kind is null or "base" or "dump" or "files" ? null : $"'base', 'dump' or 'files'; '{request.Kind}' was given.")
                 .Add("reason", TextRules.OptionalName(request.Reason))
                 .ThrowIfAny();
             // Where there is no repository there is no such job, and the answer says so.
             return command.ExecuteAsync(
-                request.Kind == "dump" ? "database-dump" : "base-backup",
+                request.Kind switch { "dump" => "database-dump", "files" => FilesJob.JobName, _ => "base-backup" },
                 new RunJobRequest(Payload: JsonSerializer.SerializeToElement(new { reason = request.Reason, milestone = request.Milestone })),
                 call.Caller, call.Idempotency, call.Aborted);
         });

@@ -1,10 +1,13 @@
+using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Recovery.Backups;
 using ControlCenter.Runtime.Recovery.Drills;
+using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
 using ControlCenter.Runtime.Recovery.Watching;
+using ControlCenter.Runtime.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -33,6 +36,10 @@ public static class RecoveryServices
         services.AddSingleton<DrillLog>();
         services.AddSingleton<RequestDrill>();
         services.AddSingleton<RecordRootCause>();
+        services.AddSingleton<StorageQueries>();
+        services.AddSingleton(provider => new MeasureStorage(provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<DataFolder>(), settings));
+        services.AddService<WatchStorage>();
+        services.AddSingleton<RetainedHistory, OldStorageSamples>();
         if (settings is null)
         {
             return services;
@@ -58,6 +65,9 @@ public static class RecoveryServices
         services.AddSingleton<Job, VerifyRepositoryJob>();
         services.AddSingleton<Job, RetentionJob>();
         services.AddSingleton<Job, RestoreJob>();
+        services.AddSingleton<TakeFiles>();
+        services.AddSingleton<RestoreFiles>();
+        services.AddSingleton<Job, FilesJob>();
         return services.AddDrills();
     }
 

@@ -2,9 +2,11 @@ using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Backups;
+using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
+using ControlCenter.Runtime.Recovery.Watching;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
 using Microsoft.EntityFrameworkCore;
@@ -17,15 +19,16 @@ namespace ControlCenter.Runtime.Tests.Recovery;
 /// <summary>A whole cluster of its own with its repository: what is physical can only be tried on one.</summary>
 internal sealed class BackedUpCluster : IAsyncDisposable
 {
-    private readonly EmbeddedPostgres _postgres;
+    private readonly IAsyncDisposable _postgres;
     private readonly ServiceProvider _services;
 
-    private BackedUpCluster(string home, EmbeddedPostgres postgres)
+    private BackedUpCluster(string home, IAsyncDisposable postgres, string connectionString, Func<RecoverySettings, RecoverySettings>? change)
     {
-        (Home, _postgres) = (home, postgres);
-        _services = new ServiceCollection().AddLogging().AddRuntime(postgres.ConnectionString).BuildServiceProvider();
+        (Home, _postgres, ConnectionString) = (home, postgres, connectionString);
+        _services = new ServiceCollection().AddLogging().AddRuntime(connectionString).BuildServiceProvider();
         Database = _services.GetRequiredService<NpgsqlDataSource>();
         Settings = new RecoverySettings(Path.Combine(home, "recovery"), Path.Combine(home, "repository"), Path.Combine(home, "password")) { IsBesideData = true };
+        Settings = change?.Invoke(Settings) ?? Settings;
         Restic = new Restic(Settings, TimeProvider.System);
         Tools = new PostgresTools(_services.GetRequiredService<DatabaseAddress>(), Settings, TimeProvider.System);
         var transactions = _services.GetRequiredService<Transactions>();
@@ -33,13 +36,16 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         var run = new RunBackup(Settings, Restic, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
         Base = new TakeBaseBackup(Database, Settings, Tools, run);
         Dump = new TakeDump(Database, Tools, run);
+        FilesOf = kept => new TakeFiles(Database, kept, Settings, run);
         Verify = new VerifyRepository(Restic, transactions, TimeProvider.System);
+        LookBy = restic => new LookAtRecovery(transactions, restic);
+        Look = LookBy(Restic);
         Restore = new RestoreCluster(Restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance);
     }
 
     public string Home { get; }
 
-    public string ConnectionString => _postgres.ConnectionString;
+    public string ConnectionString { get; }
 
     public NpgsqlDataSource Database { get; }
 
@@ -57,14 +63,58 @@ internal sealed class BackedUpCluster : IAsyncDisposable
 
     public VerifyRepository Verify { get; }
 
+    public Func<KeptFiles, TakeFiles> FilesOf { get; }
+
     public RestoreCluster Restore { get; }
 
-    public static async Task<BackedUpCluster> StartAsync(CancellationToken cancellationToken)
+    public LookAtRecovery Look { get; }
+
+    /// <summary>The watch on another repository.</summary>
+    public Func<Restic, LookAtRecovery> LookBy { get; }
+
+    /// <summary>Waits for what another program does, at the most a minute.</summary>
+    public static async Task UntilAsync(Func<Task<bool>> isSo, CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(TimeSpan.FromMinutes(1));
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (!await isSo())
+        {
+            await look.WaitForNextTickAsync(patience.Token);
+        }
+    }
+
+    /// <summary>One look of the watch, with the repository asked anew: the causes of what is wrong.</summary>
+    public async Task<string[]> ProblemsAsync(CancellationToken cancellationToken) =>
+        [.. (await Look.ExecuteAsync(await Look.AskRepositoryAsync(cancellationToken), cancellationToken)).Select(p => p.Cause)];
+
+    /// <summary>The alerts that were raised and cleared, in order: <c>+cause</c> and <c>-cause</c>.</summary>
+    public async Task<string[]> AlertsAsync(CancellationToken cancellationToken)
+    {
+        await using var command = Database.CreateCommand(
+            "select coalesce(array_agg(case kind when 'alert.raised' then '+' else '-' end || subject_id order by seq), '{}') from events where kind in ('alert.raised', 'alert.cleared') and subject_type = 'recovery'");
+        return (string[])(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql, CancellationToken cancellationToken)
+    {
+        await using var command = Database.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    public static async Task<BackedUpCluster> StartAsync(CancellationToken cancellationToken, Func<RecoverySettings, RecoverySettings>? change = null)
     {
         var home = Directory.CreateTempSubdirectory("cc-recovery-").FullName;
         File.SetUnixFileMode(home, (UnixFileMode)0b111_101_101);
         var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(Path.Combine(home, "old")), NullLogger.Instance, TimeProvider.System, cancellationToken);
-        var cluster = new BackedUpCluster(home, postgres);
+        return await StartAsync(home, postgres, postgres.ConnectionString, change, cancellationToken);
+    }
+
+    /// <summary>On a server that is there: whatever user and database, wherever it keeps its settings.</summary>
+    public static async Task<BackedUpCluster> StartAsync(
+        string home, IAsyncDisposable postgres, string connectionString, Func<RecoverySettings, RecoverySettings>? change, CancellationToken cancellationToken)
+    {
+        var cluster = new BackedUpCluster(home, postgres, connectionString, change);
         await File.WriteAllTextAsync(cluster.Settings.PasswordFile, "a password of the repository's own\n", cancellationToken);
         Directory.CreateDirectory(cluster.Settings.ScratchFolder);
         await using var db = new ControlCenterDb(new DbContextOptionsBuilder<ControlCenterDb>().UseNpgsql(cluster.Database).Options);

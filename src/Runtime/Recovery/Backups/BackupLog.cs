@@ -24,7 +24,7 @@ public sealed class BackupLog(Transactions transactions, TimeProvider time)
         }, cancellationToken);
 
     /// <summary>It is in the repository.</summary>
-    public Task SucceededAsync(MarkedSnapshot snapshot, ResticUpload upload, DatabaseManifest? manifest, TimeSpan took, Caller caller, CancellationToken cancellationToken) =>
+    public Task SucceededAsync(MarkedSnapshot snapshot, ResticUpload upload, string manifest, TimeSpan took, Caller caller, CancellationToken cancellationToken) =>
         transactions.RunAsync(caller, async (unit, ct) =>
         {
             await unit.ExecuteAsync(
@@ -37,7 +37,7 @@ public sealed class BackupLog(Transactions transactions, TimeProvider time)
                 ct, ("id", snapshot.BackupId), ("snapshot", upload.SnapshotId), ("system", snapshot.System),
                 ("timeline", snapshot.Timeline == 0 ? null : (long)snapshot.Timeline), ("start", Text(snapshot, snapshot.Start)), ("stop", Text(snapshot, snapshot.Stop)),
                 ("at", snapshot.At), ("read", upload.TotalBytesProcessed), ("added", upload.DataAdded), ("seconds", (decimal)took.TotalSeconds),
-                ("manifest", manifest?.ToJson()));
+                ("manifest", manifest));
             unit.Record("backup.succeeded", ("backup", snapshot.BackupId.ToString()),
                 new { snapshot.BackupId, Kind = Wire(snapshot.Kind), upload.SnapshotId, BytesAdded = upload.DataAdded, Seconds = Math.Round(took.TotalSeconds, 1) });
             return true;

@@ -6,8 +6,8 @@ namespace ControlCenter.Runtime.Recovery.Backups;
 
 /// <summary>A folder that is ready to be uploaded.</summary>
 /// <param name="Marks">What it is; without its snapshot, which is made next.</param>
-/// <param name="Manifest">What was in the database; null for what is not of it.</param>
-public sealed record PreparedBackup(MarkedSnapshot Marks, DatabaseManifest? Manifest);
+/// <param name="Manifest">What is in it, as JSON: what was in the database, or the files.</param>
+public sealed record PreparedBackup(MarkedSnapshot Marks, string Manifest);
 
 /// <summary>What all backups have in common: recorded from its beginning, made in a folder of its own, uploaded, recorded however it ended.</summary>
 public sealed class RunBackup(RecoverySettings settings, Restic restic, BackupLog log, TimeProvider time)

@@ -40,7 +40,7 @@ public sealed class TakeBaseBackup(NpgsqlDataSource database, RecoverySettings s
                     Stop = stop,
                     IsMilestone = milestone,
                 },
-                manifest);
+                manifest.ToJson());
         }, cancellationToken);
 
     // pg_basebackup says nothing while it copies.

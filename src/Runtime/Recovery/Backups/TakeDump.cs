@@ -35,6 +35,6 @@ public sealed class TakeDump(NpgsqlDataSource database, PostgresTools tools, Run
             await (tell?.Invoke("reading it back") ?? Task.CompletedTask);
             await tools.RunAsync("pg_restore", ["--file", "/dev/null", file], null, ct);
             await manifest.WriteAsync(folder, ct);
-            return new PreparedBackup(new MarkedSnapshot("", SnapshotKind.Dump, id, await RunBackup.SystemAsync(connection, ct), manifest.CountedAt), manifest);
+            return new PreparedBackup(new MarkedSnapshot("", SnapshotKind.Dump, id, await RunBackup.SystemAsync(connection, ct), manifest.CountedAt), manifest.ToJson());
         }, cancellationToken);
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery.Backups;
 using ControlCenter.Runtime.Recovery.Tools;
@@ -53,6 +52,7 @@ public sealed class RestoreCluster(Restic restic, TimeProvider time, ILogger<Res
             Directory.Delete(fetched, recursive: true);
             var binaries = await ServerBinaries.FindAsync(cluster.Major, cancellationToken);
             await RequireWholeAsync(binaries, cluster, cancellationToken);
+            await AdoptedCluster.CompleteAsync(cluster, cancellationToken);
             var log = await FetchLogAsync(plan, cluster, progress, cancellationToken);
             var (tables, lastCommit, damage) = await ReplayAsync(plan, manifest, cluster, binaries, log, look, progress, cancellationToken);
             Directory.Delete(log, recursive: true);
@@ -123,7 +123,7 @@ public sealed class RestoreCluster(Restic restic, TimeProvider time, ILogger<Res
         await File.WriteAllTextAsync(access, "local all all trust\n", cancellationToken);
         await File.WriteAllTextAsync(Path.Combine(cluster.Data, "recovery.signal"), "", cancellationToken);
         await OwnAsync(cluster, cancellationToken);
-        var settings = new Dictionary<string, string>
+        var settings = new Dictionary<string, string>(await AdoptedCluster.SettingsAsync(binaries, cluster, cancellationToken))
         {
             ["hba_file"] = access,
             ["restore_command"] = $"cp \"{log}/%f\" \"%p\"",
@@ -157,34 +157,23 @@ public sealed class RestoreCluster(Restic restic, TimeProvider time, ILogger<Res
             }
         }
 
-        var damage = await CheckAsync(binaries, cluster, manifest, cancellationToken);
-        await NewPasswordAsync(to, manifest.User, cluster, cancellationToken);
+        var superuser = await AdoptedCluster.SuperuserAsync(to, cancellationToken);
+        var damage = await CheckAsync(binaries, cluster, manifest.Database, superuser, cancellationToken);
+        await AdoptedCluster.AdoptAsync(server, manifest, superuser, cluster, cancellationToken);
         await server.StopAsync(cancellationToken);
         File.Delete(access);
         return (tables, lastCommit, damage);
     }
 
-    private async Task<string> CheckAsync(ServerBinaries binaries, ClusterFolder cluster, DatabaseManifest manifest, CancellationToken cancellationToken)
+    private async Task<string> CheckAsync(ServerBinaries binaries, ClusterFolder cluster, string database, string superuser, CancellationToken cancellationToken)
     {
         var result = await ToolProcess.RunAsync(
-            new ToolRun(binaries.PathOf("pg_amcheck"), ["--host", cluster.SocketFolder, "--username", manifest.User, "--install-missing", "--heapallindexed", manifest.Database])
+            new ToolRun(binaries.PathOf("pg_amcheck"), ["--host", cluster.SocketFolder, "--username", superuser, "--install-missing", "--heapallindexed", database])
             {
                 Silence = TimeSpan.FromHours(1),
             },
             time, cancellationToken);
         return result.ExitCode == 0 ? "" : $"{result.Output}\n{result.Error}".Trim();
-    }
-
-    // The old one is on a machine that may be gone; the hash of it in the cluster opens nothing.
-    private static async Task NewPasswordAsync(string connectionString, string user, ClusterFolder cluster, CancellationToken cancellationToken)
-    {
-        var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
-        await using var connection = new NpgsqlConnection(connectionString);
-        await connection.OpenAsync(cancellationToken);
-        using var quote = new NpgsqlCommandBuilder();
-        await using var command = new NpgsqlCommand($"alter role {quote.QuoteIdentifier(user)} password '{password}'", connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
-        await cluster.KeepPasswordAsync(password, cancellationToken);
     }
 
     private static async Task OwnAsync(ClusterFolder cluster, CancellationToken cancellationToken)

@@ -54,6 +54,9 @@ internal sealed partial class WalFolder(string path)
         }
     }
 
+    /// <summary>Gives a file a second name; false where that cannot be, on another disk say.</summary>
+    internal static bool TryLink(string from, string to) => Link(from, to) == 0;
+
     private const int NoSuchFile = 2; // ENOENT (errno(3))
 
     private static List<WalSegment> Segments(string path) =>

@@ -55,7 +55,9 @@ public sealed class LookAtRecovery(Transactions transactions, Restic restic)
                 l.wal_status, l.safe_wal_size,
                 (select nullif(setting::bigint, -1) * 1048576 from pg_settings where name = 'max_slot_wal_keep_size'),
                 d.detail, (select max(at) from repository_checks where is_sound),
-                (select system_identifier::text from pg_control_system()), (select timeline_id from pg_control_checkpoint())
+                (select system_identifier::text from pg_control_system()), (select timeline_id from pg_control_checkpoint()),
+                (select array(select format('%s, line %s', k->>'path', k->>'line') from jsonb_array_elements(b.manifest->'kept_back') k)
+                    from backups b where b.kind = 'files' and b.state = 'succeeded' order by b.started_at desc limit 1)
             from recovery_watch w
             left join lateral (select at, through from wal_shipments order by arrived_at desc limit 1) s on true
             left join pg_replication_slots l on l.slot_name = @slot
@@ -91,6 +93,7 @@ public sealed class LookAtRecovery(Transactions transactions, Restic restic)
                 LastSoundCheckAt = reader.ValueOrNull<DateTimeOffset>(17),
                 ProbeProblem = reader.TextOrNull(8),
                 Timeline = (uint)reader.GetInt32(19),
+                KeptBackFiles = reader.IsDBNull(20) ? [] : reader.GetFieldValue<string[]>(20),
             };
         }
 
