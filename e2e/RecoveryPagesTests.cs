@@ -85,7 +85,7 @@ public sealed class RecoveryPagesTests(BackedUpBrowser browser) : IClassFixture<
             if (await page.Locator("[aria-label='Just before: Ticket T-2: goes']").CountAsync() > 0)
             {
                 await page.ClickAsync("[aria-label='Just before: Ticket T-2: goes']");
-                await page.WaitForSelectorAsync(".near-lost >> text=Ticket T-2: goes");
+                await Expect(page.Locator(".near-lost").Last).ToContainTextAsync("Ticket T-2: goes", new LocatorAssertionsToContainTextOptions { Timeout = Patience });
                 await page.WaitForSelectorAsync(".wizard .notice.warn, .wizard >> text=Would not be there", new PageWaitForSelectorOptions { Timeout = Patience });
                 if (await page.Locator(".wizard .notice.warn").CountAsync() == 0)
                 {

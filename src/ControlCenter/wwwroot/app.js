@@ -11,9 +11,11 @@ const dates = {
   date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" }),
   day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }),
   short: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }),
+  brief: { format: (at) => (at.toDateString() === new Date().toDateString() ? dates.short : dates.dayShort).format(at) },
+  dayShort: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
 };
 
-// <cc-time at="…" mode="ago|left|clock|date|day|short">: ticks here, so that no page renders on the server only because time goes by.
+// <cc-time at="…" mode="ago|left|clock|date|day|short|brief">: ticks here, so that no page renders on the server only because time goes by.
 class CcTime extends HTMLElement {
   static observedAttributes = ["at", "mode"];
   static all = new Set();

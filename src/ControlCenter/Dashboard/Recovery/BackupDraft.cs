@@ -1,12 +1,13 @@
 using System.Text.Json;
 using ControlCenter.Runtime.Jobs;
+using ControlCenter.Runtime.Recovery.Files;
 
 namespace ControlCenter.Dashboard.Recovery;
 
 /// <summary>A backup while it is being asked for.</summary>
 public sealed class BackupDraft
 {
-    /// <summary><c>base</c> or <c>dump</c>.</summary>
+    /// <summary><c>base</c>, <c>dump</c> or <c>files</c>.</summary>
     public string Kind { get; set; } = "base";
 
     /// <summary>Why.</summary>
@@ -16,7 +17,7 @@ public sealed class BackupDraft
     public bool IsMilestone { get; set; }
 
     /// <summary>The job that takes it.</summary>
-    public string Job => Kind == "dump" ? "database-dump" : "base-backup";
+    public string Job => Kind switch { "dump" => "database-dump", "files" => FilesJob.JobName, _ => "base-backup" };
 
     /// <summary>What the job is given.</summary>
     public RunJobRequest ToRequest() => new(Payload: JsonSerializer.SerializeToElement(

@@ -10,12 +10,17 @@ namespace ControlCenter.Dashboard.Recovery;
 /// <param name="Mode">How the moment is shown.</param>
 public readonly record struct SentencePart(string? Text, DateTimeOffset? At = null, string Mode = "date");
 
+/// <summary>Something that speaks against it.</summary>
+/// <param name="Text">It, in a sentence.</param>
+/// <param name="IsBad">Whether it hurts now, and is not only to be seen to.</param>
+public readonly record struct SentenceProblem(string Text, bool IsBad);
+
 /// <summary>What can be restored, in one sentence. Good only where nothing speaks against it: what was not proven is not good.</summary>
 /// <param name="Tone">good, warn or bad.</param>
 /// <param name="Word">The least that can be said.</param>
 /// <param name="Parts">The sentence.</param>
-/// <param name="Problems">What speaks against it, each a sentence.</param>
-public sealed record RecoverySentence(string Tone, string Word, IReadOnlyList<SentencePart> Parts, IReadOnlyList<string> Problems)
+/// <param name="Problems">What speaks against it.</param>
+public sealed record RecoverySentence(string Tone, string Word, IReadOnlyList<SentencePart> Parts, IReadOnlyList<SentenceProblem> Problems)
 {
     /// <summary>Its look as a badge.</summary>
     public StatusLook Look => new(Tone, Tone switch { "good" => "check", "warn" => "alert", _ => "x" }, Word);
@@ -33,12 +38,12 @@ public sealed record RecoverySentence(string Tone, string Word, IReadOnlyList<Se
 
         if (state.Problem is { } problem)
         {
-            return new("bad", "Unknown", [new("The repository cannot be read, so what can be restored is not known")], [.. state.Problems.Append(problem).Distinct()]);
+            return new("bad", "Unknown", [new("The repository cannot be read, so what can be restored is not known")], [.. state.Problems.Append(problem).Distinct().Select(p => new SentenceProblem(p, true))]);
         }
 
         if (state.Ranges.Count == 0)
         {
-            return new("bad", "Nothing yet", [new("Nothing can be restored yet: the first base backup and its log are not in the repository")], [.. state.Problems]);
+            return new("bad", "Nothing yet", [new("Nothing can be restored yet: the first base backup and its log are not in the repository")], [.. state.Problems.Select(p => new SentenceProblem(p, true))]);
         }
 
         var late = state.LagSeconds > (long)RecoveryTargets.MostLoss.TotalSeconds;
@@ -47,16 +52,16 @@ public sealed record RecoverySentence(string Tone, string Word, IReadOnlyList<Se
         var damaged = state.LastCheckSound == false;
         var critical = standing.Any(p => p.Severity == AlertSeverity.Critical);
         // What the watch tells of is told in its words; it looks every minute, and what is seen before it has looked is told here.
-        List<string> problems = [.. state.Problems];
+        List<SentenceProblem> problems = [.. state.Problems.Select(p => new SentenceProblem(p, standing.Any(s => s.Title == p && s.Severity == AlertSeverity.Critical)))];
         if (problems.Count == 0)
         {
-            Add(damaged, "The last look at the repository found damage.");
-            Add(late, $"The last {TimeSpanWords.Words(TimeSpan.FromSeconds(state.LagSeconds ?? 0))} are not in the repository.");
+            Add(damaged, "The last look at the repository found damage.", isBad: true);
+            Add(late, $"The last {TimeSpanWords.Words(TimeSpan.FromSeconds(state.LagSeconds ?? 0))} are not in the repository.", isBad: true);
             Add(gaps, "Log is missing in between, and those moments cannot be restored.");
         }
 
-        Add(figures.LastProofFailed, "The last restore that was tried was not found sound.");
-        Add(figures.FailedDrills.Count > 0, $"A drill has failed: {string.Join(", ", figures.FailedDrills.Select(RecoveryWords.Of))}.");
+        Add(figures.LastProofFailed, "The last restore that was tried was not found sound.", isBad: true);
+        Add(figures.FailedDrills.Count > 0, $"A drill has failed: {string.Join(", ", figures.FailedDrills.Select(RecoveryWords.Of))}.", isBad: true);
         Add(state.BesideData, "The repository is on the data's own disk and is lost with it.");
         Add(figures.ProvenAt is null, "No restore has been tried yet.");
         Add(state.LastCheckAt is null, "What is in the repository has not been read back yet.");
@@ -71,11 +76,11 @@ public sealed record RecoverySentence(string Tone, string Word, IReadOnlyList<Se
             : state.LastCheckAt is null ? "Not read back" : problems.Count > 0 ? "Look at this" : "Restorable",
             parts, problems);
 
-        void Add(bool isSo, string sentence)
+        void Add(bool isSo, string sentence, bool isBad = false)
         {
             if (isSo)
             {
-                problems.Add(sentence);
+                problems.Add(new SentenceProblem(sentence, isBad));
             }
         }
     }
