@@ -1,6 +1,7 @@
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Drills;
+using ControlCenter.Runtime.Recovery.Files;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
@@ -12,7 +13,7 @@ internal sealed class DrillHost : IAsyncDisposable
 
     public DrillHost(BackedUpCluster cluster)
     {
-        _services = new ServiceCollection().AddLogging().AddSingleton(new DataFolder(cluster.Home)).AddSingleton(new DrillPrograms(["/bin/false"], cluster.Home))
+        _services = new ServiceCollection().AddLogging().AddSingleton(new DataFolder(cluster.Home)).AddSingleton(new DrillPrograms(["/bin/false"], cluster.Home)).AddSingleton(KeptFiles.Of(cluster.Home, cluster.Home, null, []))
             .AddRuntime(cluster.ConnectionString).AddRecovery(cluster.Settings).AddSingleton(cluster.Stream).BuildServiceProvider();
         RecordsFile = Path.Combine(cluster.Home, "state", "restore_drills.yaml");
         ScratchFolder = Path.Combine(cluster.Settings.Folder, "drills");

@@ -78,7 +78,7 @@ public sealed class BackupScopeTests
             "gateway_decisions", "shadow_comparisons", "storage_samples",
         ],
         ["scheduler"] = ["jobs", "job_runs", "job_run_lines", "job_leases", "job_effects", "leaderships", "leadership_candidates", "assignments"],
-        ["recovery"] = ["backups", "wal_shipments", "repository_checks", "recovery_problems", "recovery_watch"],
+        ["recovery"] = ["backups", "wal_shipments", "repository_checks", "recovery_problems", "recovery_watch", "restores", "lost_futures", "restore_drills", "restore_drill_markers"],
     };
 
     [Fact]
