@@ -110,6 +110,18 @@ public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
         await page.FillAsync("dialog[data-modal] input >> nth=1", "Looks after the night.");
         await page.ClickAsync("dialog[data-modal] .primary");
         await Expect(written).ToContainTextAsync("Looks after the night.");
+        await Expect(written.Locator("text=Try tools")).ToHaveCountAsync(0);
+        var reader = JsonSerializer.SerializeToUtf8Bytes(new { name = "reader", adapter = "model", hooks = new[] { new { on = "start", command = new[] { "make", "deps" } } } });
+        (await browser.Host.Founder.SendAsync(HttpMethod.Put, "agent-definitions/reader", reader, null, Stop)).IsRefused.ShouldBeFalse();
+        await page.Locator("li.definition", new() { HasText = "reader" }).Locator("text=Try tools").ClickAsync();
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "Edit, Bash(git:*)");
+        await page.ClickAsync("dialog[data-modal] .primary");
+        await Expect(page.Locator("dialog[data-modal] [role=status]")).ToContainTextAsync("Nothing of it ran in 30 days.");
+        await LookAsync(page, "try-tools");
+        await Expect(page.Locator("li.definition", new() { HasText = "reader" })).ToContainTextAsync("make deps");
+        await page.ClickAsync("dialog[data-modal] >> text=Close");
+        await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(0);
+        await LookAsync(page, "definitions-hooks");
         await written.Locator("text=Start").ClickAsync();
         await page.ClickAsync("dialog[data-modal] .primary");
         await Expect(page.Locator("h1")).ToHaveTextAsync("night-watch");
@@ -142,6 +154,29 @@ public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator(".term-row").First).ToContainTextAsync("step 0 ");
     }
 
+    [Theory]
+    [InlineData(1440, ColorScheme.Light)]
+    [InlineData(390, ColorScheme.Dark)]
+    public async Task A_task_is_planned_with_the_moment_by_which_it_is_to_be_done_in_the_viewer_s_own_zone(int width, ColorScheme scheme)
+    {
+        var ticket = (await browser.Host.Founder.PostAsync("tickets", new { title = "Ship it" }, Stop))["key"];
+        var (page, complaints) = await browser.SignInAsync(width, scheme);
+        await page.GotoAsync($"/work/{ticket}");
+        await page.ClickAsync("text=Plan the first task");
+        await page.FillAsync("dialog[data-modal] input >> nth=0", "Before the year is over");
+        await page.FillAsync("dialog[data-modal] input >> nth=1", "nobody-has-this");
+        await page.FillAsync("cc-when input", "2099-12-31T23:30");
+        var said = await page.Locator("cc-when .hint").InnerTextAsync();
+        said.ShouldEndWith(" UTC");
+        await LookAsync(page, $"task-due-{width}-{scheme}");
+        await page.ClickAsync("dialog[data-modal] .primary");
+        await page.ClickAsync("text=Before the year is over");
+        await Expect(page.Locator("dl.facts", new() { HasText = "Due" })).ToContainTextAsync("days left");
+        var task = (await browser.Host.Founder.GetAsync($"tasks/{page.Url.Split('/')[^1]}", Stop)).Body!;
+        ((DateTimeOffset)task["due_at"]!).ToString("yyyy-MM-dd HH:mm", System.Globalization.CultureInfo.InvariantCulture).ShouldBe(said[..16]);
+        complaints.ShouldBeEmpty();
+    }
+
     private static string Line(int i) => i switch
     {
         77_777 => "step 77777 \u001b[33mneedle 77777\u001b[0m",
@@ -172,6 +207,12 @@ public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
     private async Task SoundAsync(string runtime, string task)
     {
         var session = (await browser.Host.Founder.GetAsync("sessions", Stop)).Body!["items"]!.AsArray().First(s => s!["task_id"]?.ToString() == task)!["session_id"]!;
+        foreach (var cost in new[] { 0.42m, 0.08m })
+        {
+            (await browser.Host.Founder.PostAsync(
+                "cost-events", new { access_path = "api", session_id = session.ToString(), billed_cost = cost, currency = "USD", tokens = new { input = 12_000, output = 900 } }, Stop)).IsRefused.ShouldBeFalse();
+        }
+
         foreach (var (width, scheme) in new[] { (1440, ColorScheme.Light), (1440, ColorScheme.Dark), (390, ColorScheme.Light), (390, ColorScheme.Dark) })
         {
             var (page, complaints) = await browser.SignInAsync(width, scheme);

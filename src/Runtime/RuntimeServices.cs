@@ -40,6 +40,7 @@ public static class RuntimeServices
         services.AddPooledDbContextFactory<ControlCenterDb>((provider, options) => options
             .UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>())
             .UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking));
+        services.TryAddSingleton(new MigrationGuard(BackupsAreTaken: false));
         services.AddSingleton<MigrateDatabase>();
 
         services.TryAddSingleton(EventRetention.ForEver);
@@ -238,6 +239,9 @@ public static class RuntimeServices
         services.AddSingleton<AfterRestore, EndRestoredJobLeases>();
         services.AddSingleton<AfterRestore, EndRestoredLinks>();
         services.AddSingleton<HostRestart>();
+        services.AddSingleton<RetainedHistory, OldAssignments>();
+        services.AddSingleton<IncidentPinQueries>();
+        services.AddSingleton<PinHistory>();
         services.AddSingleton<Job, TrimHistory>();
         services.AddSingleton<Job, CheckDatabase>();
         services.AddService<TriggerJobs>();

@@ -139,6 +139,8 @@ internal static class EventWords
             "backup.replace_requested" => $"A restored database is to take the running one's place, by {Text("by")}",
             "backup.retention_applied" => "Old backups were removed",
             "alert.raised" => With($"Alert ({Text("severity")})", "title"),
+            "governor.history_pinned" => $"History of '{Text("title")}' is kept, by {Text("by")}",
+            "governor.history_released" => $"Pinned history was released by {Text("by")}",
             "alert.cleared" => With("Over", "title"),
             "runtime.deployed" => Text("before") is { Length: > 0 } before ? $"Version {Text("version")} runs, after {before}" : $"Version {Text("version")} runs for the first time",
             "runtime.events_removed" => $"Events through {Text("through")} removed: older than {Text("kept_days")} days",

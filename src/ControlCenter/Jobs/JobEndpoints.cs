@@ -27,6 +27,9 @@ internal static class JobEndpoints
             "/jobs/{id}/runs/{run}/cancel", 202, (command, call) => command.ExecuteAsync(NameIn(call.Http), call.Id("run"), call.Caller, call.Idempotency, call.Aborted));
         routes.MapChange<SetJobSchedule, SetJobScheduleRequest, JobView>(
             "PUT", "/jobs/{id}/schedule", (command, call) => command.ExecuteAsync(NameIn(call.Http), call.Request, call.Caller, call.Aborted));
+        routes.MapQuery<IncidentPinQueries, IncidentPinList>("/retention/pins", "list", async (pins, http) => await pins.ListAsync(http.RequestAborted));
+        routes.MapCommand<PinHistory, PinHistoryRequest, IncidentPinView>("/retention/pins", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapRemoval<PinHistory>("/retention/pins/{id}", (command, call) => command.ReleaseAsync(call.Id(), call.Caller, call.Aborted));
         routes.MapQuery<RetentionQueries, RetentionList>("/retention", "list", async (policies, http) => await policies.ListAsync(http.RequestAborted));
         routes.MapChange<SetRetention, SetRetentionRequest, RetentionView>(
             "PUT", "/retention/{id}", (command, call) => command.ExecuteAsync(NameIn(call.Http), call.Request, call.Caller, call.Aborted));

@@ -45,6 +45,9 @@ public sealed record AgentDefinition
     /// <summary>Where it works.</summary>
     public WorkspaceDefinition Workspace { get; init; } = new();
 
+    /// <summary>What its host runs around it.</summary>
+    public IReadOnlyList<AgentHook> Hooks { get; init; } = [];
+
     /// <summary>As it is shown to those who may not write it: a value that stands in it may be a secret that somebody pasted.</summary>
     public AgentDefinition WithoutValues() => this with
     {

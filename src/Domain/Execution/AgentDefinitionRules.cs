@@ -19,6 +19,8 @@ public static partial class AgentDefinitionRules
     private const int LongestCommand = 64 * 1024;
     private const int MostNames = 200;
     private const int MostVariables = 100;
+    private const int MostHooks = 10;
+    private const int LongestStartSeconds = 300;
     private const int LongestValue = 8192;
     private const int LongestUrl = 2000;
     private const int LongestPath = 1000;
@@ -42,7 +44,7 @@ public static partial class AgentDefinitionRules
 
     private static IEnumerable<(string Field, string Message)> All(AgentDefinition definition) =>
         CheckIdentity(definition).Concat(CheckCommand(definition)).Concat(CheckLists(definition)).Concat(CheckLimits(definition.Limits))
-            .Concat(CheckEnvironment(definition.Environment)).Concat(CheckWorkspace(definition.Workspace));
+            .Concat(CheckEnvironment(definition.Environment)).Concat(CheckWorkspace(definition.Workspace)).Concat(CheckHooks(definition.Hooks));
 
     private static IEnumerable<(string Field, string Message)> CheckIdentity(AgentDefinition definition)
     {
@@ -95,13 +97,9 @@ public static partial class AgentDefinitionRules
             yield return ("command", "Its first entry is the program, and must not be empty.");
         }
 
-        if (command.Count > MostArguments || command.Sum(a => (long)(a?.Length ?? 0)) > LongestCommand)
+        if (TooMuch(command) is { } much)
         {
-            yield return ("command", $"At the most {MostArguments} entries of {LongestCommand} characters together.");
-        }
-        else if (command.Any(a => a is null || a.Length > LongestArgument || TextRules.Storable(a) is not null))
-        {
-            yield return ("command", $"Each entry is text of at the most {LongestArgument} characters, without NUL.");
+            yield return ("command", much);
         }
 
         if (definition.Adapter == "http")
@@ -114,6 +112,49 @@ public static partial class AgentDefinitionRules
         else if (definition.Url is not null)
         {
             yield return ("url", $"Only the adapter 'http' calls one; this one is '{Shown(definition.Adapter)}'.");
+        }
+    }
+
+    private static string? TooMuch(IReadOnlyList<string> command) =>
+        command.Count > MostArguments || command.Sum(a => (long)(a?.Length ?? 0)) > LongestCommand ? $"At the most {MostArguments} entries of {LongestCommand} characters together."
+        : command.Any(a => a is null || a.Length > LongestArgument || TextRules.Storable(a) is not null) ? $"Each entry is text of at the most {LongestArgument} characters, without NUL."
+        : null;
+
+    private static IEnumerable<(string Field, string Message)> CheckHooks(IReadOnlyList<AgentHook> hooks)
+    {
+        if (hooks.Count > MostHooks)
+        {
+            yield return ("hooks", $"At the most {MostHooks}; {hooks.Count} were given.");
+        }
+
+        // A host says for six minutes that it is starting something; after that its slot is somebody else's.
+        if (hooks.Where(h => h?.On == AgentHook.Start).Sum(h => (long)h.TimeoutSeconds) > LongestStartSeconds)
+        {
+            yield return ("hooks", $"Those of the start may take {LongestStartSeconds} s together at the most.");
+        }
+
+        foreach (var (hook, at) in hooks.Select((hook, at) => (hook, at)))
+        {
+            var field = $"hooks[{at}]";
+            if (hook is null || !AgentHook.Moments.Contains(hook.On))
+            {
+                yield return ($"{field}.on", $"'{Shown(hook?.On)}' is none of {string.Join(", ", AgentHook.Moments)}.");
+                continue;
+            }
+
+            if (hook.Command is not [{ Length: > 0 }, ..])
+            {
+                yield return ($"{field}.command", "It needs one: the program and its arguments.");
+            }
+            else if (TooMuch(hook.Command) is { } much)
+            {
+                yield return ($"{field}.command", much);
+            }
+
+            if (hook.TimeoutSeconds is < 1 or > LongestStartSeconds)
+            {
+                yield return ($"{field}.timeout_seconds", $"Between 1 and {LongestStartSeconds}; {hook.TimeoutSeconds} was given.");
+            }
         }
     }
 

@@ -52,6 +52,7 @@ public static class SubAgentRules
             : child.Workspace.Repository is { } repository && repository != parent.Workspace.Repository ? Foreign("workspace.repository")
             : child.Url is { } url && url != parent.Url ? Foreign("url")
             : child.Command.Count > 0 && !child.Command.SequenceEqual(parent.Command, StringComparer.Ordinal) ? Foreign("command")
+            : child.Hooks.Any(h => !parent.Hooks.Any(p => p.On == h.On && p.Command.SequenceEqual(h.Command, StringComparer.Ordinal))) ? Foreign("hook")
             : null;
 
         string Foreign(string field) => $"'{child.Name}' has a {field} that '{parent.Name}' does not have.";

@@ -24,6 +24,9 @@ public sealed class OldInterventions : RetainedHistory
     protected override string Table => "interventions";
 
     /// <inheritdoc />
+    protected override string Moment => "t.requested_at";
+
+    /// <inheritdoc />
     protected override string IsOld =>
         """
         t.acknowledged_at < clock_timestamp() - make_interval(days => @days)

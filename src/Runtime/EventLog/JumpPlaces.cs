@@ -17,11 +17,12 @@ public sealed class JumpPlaces(TimeProvider time) : AfterRestore
     /// <inheritdoc />
     public override async Task<string> SettleAsync(UnitOfWork unit, LostFuture lost, CancellationToken cancellationToken)
     {
-        // A sequence does not know of transactions; it is asked for nothing until this one is over.
+        // A sequence does not know of transactions; it is asked for nothing until this one is over. After a recovery it is ahead of the
+        // last event by up to 32 (SEQ_LOG_VALS): a reader may have seen those places in the lost time.
         await using var command = unit.Command(
             """
-            with head as (select greatest(last_value, (select pruned_through from event_log_state), (select coalesce(max(seq), 0) from events)) as seq from events_seq),
-            jumped as (select setval('events_seq', ((seq + @jump) / @round + 1) * @round, true) as seq from head)
+            with head as (select greatest((select pruned_through from event_log_state), (select coalesce(max(seq), 0) from events)) as seq),
+            jumped as (select setval('events_seq', ((greatest(seq, last_value) + @jump) / @round + 1) * @round, true) as seq from head, events_seq)
             insert into lost_futures (id, after_seq, before_seq, restored_to) select @id, head.seq, jumped.seq + 1, @to from head, jumped
             returning after_seq, before_seq
             """,

@@ -69,7 +69,7 @@ public sealed partial class MaintainEventLog(
         return removed;
     }
 
-    /// <summary>The months that ended longer ago than events are kept, oldest first: by the database's clock and by the host's, so that one that is wrong removes nothing.</summary>
+    /// <summary>The months that ended longer ago than events are kept, oldest first: by the database's clock and by the host's, so that one that is wrong removes nothing. The log goes from its beginning on, so what is pinned keeps all that came after it too.</summary>
     private async Task<List<string>> OlderThanKeptAsync(CancellationToken cancellationToken)
     {
         var partitions = new List<string>();
@@ -84,6 +84,8 @@ public sealed partial class MaintainEventLog(
             where i.inhparent = 'events'::regclass and c.relname ~ '^events_\d{4}_\d{2}$'
               and (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') at time zone 'UTC'
                   <= least(clock_timestamp(), @now) - make_interval(days => @days)
+              and (to_date(right(c.relname, 7), 'YYYY_MM') + interval '1 month') at time zone 'UTC'
+                  <= coalesce((select min(from_at) from incident_pins where released_at is null), 'infinity')
             order by c.relname
             """);
         command.Parameters.AddWithValue("now", Time.GetUtcNow());

@@ -25,6 +25,9 @@ public sealed class OldJobRuns : RetainedHistory
     protected override string Table => "job_runs";
 
     /// <inheritdoc />
+    protected override string Moment => "t.started_at";
+
+    /// <inheritdoc />
     protected override string IsOld =>
         """
         t.ended_at < clock_timestamp() - make_interval(days => @days)
@@ -37,7 +40,7 @@ public sealed class OldJobRuns : RetainedHistory
         await using var command = unit.Command(
             $"""
             with old as (
-                select t.id, t.root_id from job_runs t where {IsOld} limit @most for update skip locked
+                select t.id, t.root_id from job_runs t where {Goes} limit @most for update skip locked
             ), lines as (
                 delete from job_run_lines l using old where l.run_id = old.id
             ), effects as (

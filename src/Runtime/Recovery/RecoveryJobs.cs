@@ -5,7 +5,6 @@ using ControlCenter.Domain.Jobs;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Recovery.Backups;
-using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
 
 namespace ControlCenter.Runtime.Recovery;
@@ -116,7 +115,7 @@ public sealed class VerifyRepositoryJob(VerifyRepository verify) : Job
 }
 
 /// <summary>Removes what the policy does not keep, and on Sundays the data that nothing needs any more.</summary>
-public sealed class RetentionJob(ApplyRetention retention, Restic restic) : Job
+public sealed class RetentionJob(ApplyRetention retention) : Job
 {
     /// <inheritdoc />
     public override string Name => "backup-retention";
@@ -155,7 +154,7 @@ public sealed class RetentionJob(ApplyRetention retention, Restic restic) : Job
         if (!run.IsDry && run.Slot.UtcDateTime.DayOfWeek == DayOfWeek.Sunday)
         {
             await run.LogAsync("pruning", cancellationToken);
-            await restic.PruneAsync(cancellationToken);
+            await retention.PruneAsync(cancellationToken);
         }
 
         await run.ProgressAsync(100, string.Create(CultureInfo.InvariantCulture,

@@ -40,13 +40,18 @@ public static class RecoveryServices
         services.AddSingleton(provider => new MeasureStorage(provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<DataFolder>(), settings));
         services.AddService<WatchStorage>();
         services.AddSingleton<RetainedHistory, OldStorageSamples>();
+        services.AddSingleton<RetainedHistory, OldShipments>();
         if (settings is null)
         {
             return services;
         }
 
         services.AddSingleton(settings);
+        services.AddSingleton(new MigrationGuard(BackupsAreTaken: true));
+        services.AddSingleton<ProbeLog>();
+        services.AddSingleton<Job, ProbeLogJob>();
         services.AddSingleton<Restic>();
+        services.AddSingleton<RepositoryGate>();
         services.AddSingleton<PostgresTools>();
         services.AddSingleton<BackupLog>();
         services.AddSingleton<RunBackup>();

@@ -16,7 +16,7 @@ public sealed record RepositoryVerdict(bool Sound, string Detail);
 /// Reads what is in the repository against its hashes: a seventh each night, all of it once a week. A plain <c>restic check</c>
 /// looks at no data, and misses every flipped bit.
 /// </summary>
-public sealed class VerifyRepository(Restic restic, Transactions transactions, TimeProvider time)
+public sealed class VerifyRepository(Restic restic, RepositoryGate gate, Transactions transactions, TimeProvider time)
 {
     /// <summary>The shares that a week's nights read.</summary>
     public const int Parts = 7;
@@ -32,7 +32,10 @@ public sealed class VerifyRepository(Restic restic, Transactions transactions, T
         RepositoryVerdict verdict;
         try
         {
-            await restic.VerifyAsync(part ?? 1, part is null ? 1 : Parts, cancellationToken);
+            await using var upkeep = await gate.KeepUpAsync(cancellationToken);
+            // Nothing is added while restic compares the index with the snapshots; while it reads the data, which is what takes long, all goes on.
+            await using var alone = new OnceReleased(await gate.BeAloneAsync(cancellationToken));
+            await restic.VerifyAsync(part ?? 1, part is null ? 1 : Parts, alone.Release, cancellationToken);
             verdict = new RepositoryVerdict(true, part is { } p ? string.Create(CultureInfo.InvariantCulture, $"share {p} of {Parts} is what was written") : "all of it is what was written");
         }
         catch (ToolException fault) when (fault is { Fault: RepositoryFault.Other, ExitCode: not null })
@@ -50,5 +53,18 @@ public sealed class VerifyRepository(Restic restic, Transactions transactions, T
             unit.Record(verdict.Sound ? "backup.verified" : "backup.verification_failed", ("repository", ""), new { Part = part, Parts, verdict.Detail });
             return verdict;
         }, cancellationToken);
+    }
+
+    private sealed class OnceReleased(IAsyncDisposable held) : IAsyncDisposable
+    {
+        private Task? _released;
+
+        public void Release() => _released ??= held.DisposeAsync().AsTask();
+
+        public async ValueTask DisposeAsync()
+        {
+            Release();
+            await _released!;
+        }
     }
 }

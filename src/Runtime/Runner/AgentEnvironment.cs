@@ -1,3 +1,6 @@
+using System.Globalization;
+using ControlCenter.Domain.Execution;
+using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
 
@@ -54,6 +57,18 @@ internal static class AgentEnvironment
 
         return (variables, secrets);
     }
+
+    /// <summary>What a hook finds that is run after it: the little that every program needs, and how it ended.</summary>
+    public static Dictionary<string, string> AfterIt(Guid runtime, Workspace workspace, RuntimeEnd end, int? exitCode) => new()
+    {
+        [RuntimeIdVariable] = runtime.ToString(),
+        ["PATH"] = Environment.GetEnvironmentVariable("PATH") ?? UsualPath,
+        ["LANG"] = Environment.GetEnvironmentVariable("LANG") ?? "C.UTF-8",
+        ["HOME"] = workspace.Private,
+        ["TMPDIR"] = Path.Combine(workspace.Private, "tmp"),
+        ["CC_RUNTIME_END"] = WireNames<RuntimeEnd>.ToWire(end),
+        ["CC_EXIT_CODE"] = exitCode?.ToString(CultureInfo.InvariantCulture) ?? "",
+    };
 
     /// <summary>Where the task is told: title, instructions, checkpoint.</summary>
     public static string TaskFile(LaunchSurroundings surroundings) => Path.Combine(surroundings.Private, "task.json");

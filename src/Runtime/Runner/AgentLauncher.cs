@@ -4,12 +4,13 @@ using System.Text.Json;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner.Adapters;
+using ControlCenter.Runtime.Runner.Output;
 using ControlCenter.Runtime.Runner.Processes;
 
 namespace ControlCenter.Runtime.Runner;
 
 /// <summary>Starts one agent: its folder, its workspace, its files, its process.</summary>
-internal sealed class AgentLauncher(RunnerFolder runner, RunnerOptions options, RunnerParts parts)
+internal sealed class AgentLauncher(RunnerFolder runner, RunnerOptions options, RunnerParts parts, TimeProvider time)
 {
     /// <summary>Starts it.</summary>
     /// <param name="folder">The runtime's folder.</param>
@@ -33,8 +34,11 @@ internal sealed class AgentLauncher(RunnerFolder runner, RunnerOptions options, 
             var plan = adapter.Plan(start, surroundings);
             var (environment, secrets) = AgentEnvironment.Of(start, plan, surroundings, Environment.GetEnvironmentVariable);
             WriteFiles(start, plan, surroundings);
+            state = state with { Secrets = secrets, EndHooks = [.. start.Definition.Hooks.Where(h => h.On == AgentHook.End)] };
+            folder.Save(state);
+            await RunHooksAsync(start, folder, state, environment, cancellationToken);
             var command = ProgramPath.Resolve(plan.Command, workspace.Path, environment["PATH"]);
-            state = state with { Secrets = secrets, ReadyWhenObserved = plan.ReadyWhenObserved, EndsWithTask = plan.EndsWithTask, HasInput = !plan.NoInput };
+            state = state with { ReadyWhenObserved = plan.ReadyWhenObserved, EndsWithTask = plan.EndsWithTask, HasInput = !plan.NoInput };
 
             // Written first: a runner that dies in the next line leaves a process that is found by its environment.
             folder.Save(state);
@@ -57,6 +61,27 @@ internal sealed class AgentLauncher(RunnerFolder runner, RunnerOptions options, 
             }
 
             throw fault as LaunchException ?? new LaunchException(fault.Message);
+        }
+    }
+
+    private async Task RunHooksAsync(
+        StartPackage start, RuntimeFolder folder, RuntimeState state, IReadOnlyDictionary<string, string> environment, CancellationToken cancellationToken)
+    {
+        var outcomes = await HookRun.AllAsync(
+            start.Definition.Hooks, AgentHook.Start, state.Workspace!.Path, environment, parts.Redactor(state.Secrets), time, cancellationToken);
+        if (outcomes.Count == 0)
+        {
+            return;
+        }
+
+        using (var spool = OutputSpool.Open(folder.Spool))
+        {
+            spool.Append([.. outcomes.SelectMany(o => o.Notes).Select(note => new OutputLine(time.GetUtcNow(), OutputSource.Note, note))]);
+        }
+
+        if (outcomes.FirstOrDefault(o => o.FailsClosed) is { Failure: { } failure })
+        {
+            throw new LaunchException($"{failure} Its output has the end of what it printed.");
         }
     }
 

@@ -9,6 +9,9 @@ internal sealed class RunClosing(RunParts run)
 {
     private int _leftOver;
     private WorkspaceClearing? _clearing;
+    private bool _hooksBegan;
+    private volatile IReadOnlyList<HookOutcome>? _hooks;
+    private string? _hookFailure;
 
     /// <summary>Whether it has begun. It does not go back.</summary>
     public bool HasBegun { get; private set; }
@@ -27,13 +30,25 @@ internal sealed class RunClosing(RunParts run)
             _leftOver = run.Tree.Living.Count(entry => entry.Identity != state.Process && !run.Control.HasKilled);
         }
 
-        if (run.Tree.Living.Count > 0)
+        // Its hooks carry its mark too: they are let be while they run, and what they leave is swept after them.
+        if (run.Tree.Living.Count > 0 && (!_hooksBegan || _hooks is not null))
         {
             run.Control.Sweep();
             return whileEnding;
         }
 
-        _clearing ??= BeginClearing(state);
+        if (!_hooksBegan)
+        {
+            _hooksBegan = true;
+            BeginHooks(state, exitCode);
+        }
+
+        if (_hooks is not { } hooks)
+        {
+            return run.Around.Options.LookEvery;
+        }
+
+        _clearing ??= BeginClearing(state, hooks);
         if (!_clearing.IsOver)
         {
             return run.Around.Options.LookEvery;
@@ -48,12 +63,58 @@ internal sealed class RunClosing(RunParts run)
         return whileEnding;
     }
 
+    // Its own key and values are not told to them: the key is dead, and what is put away after an agent is its host's matter.
+    private void BeginHooks(RuntimeState state, int? exitCode)
+    {
+        if (state.EndHooks.Count == 0 || state.Workspace is not { } workspace || !Directory.Exists(workspace.Path))
+        {
+            _hooks = [];
+            return;
+        }
+
+        run.Pipes?.Drain();
+        var environment = AgentEnvironment.AfterIt(state.RuntimeId, workspace, RuntimeEnding.Of(state, exitCode, run.Control.HasKilled, run.Child).End, exitCode);
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                _hooks = await HookRun.AllAsync(
+                    state.EndHooks, AgentHook.End, workspace.Path, environment, run.Around.Parts.Redactor(state.Secrets), run.Around.Time, CancellationToken.None);
+            }
+#pragma warning disable CA1031 // Whatever it was, the runtime has ended; what came of its hooks is said, and the rest goes on.
+            catch (Exception fault)
+#pragma warning restore CA1031
+            {
+                var failure = $"Its hooks could not be run: {fault.Message}";
+                _hooks = [new HookOutcome(state.EndHooks[0], failure, [failure])];
+            }
+            finally
+            {
+                run.Around.Wake();
+            }
+        });
+    }
+
+    private void TellHooks(IReadOnlyList<HookOutcome> outcomes)
+    {
+        foreach (var outcome in outcomes)
+        {
+            foreach (var note in outcome.Notes)
+            {
+                run.Output.Note(OutputSource.Note, note);
+            }
+
+            _hookFailure ??= outcome.FailsClosed ? outcome.Failure : null;
+        }
+    }
+
     // Whatever they wrote is in the pipes as long as this end is open.
-    private WorkspaceClearing BeginClearing(RuntimeState state)
+    private WorkspaceClearing BeginClearing(RuntimeState state, IReadOnlyList<HookOutcome> hooks)
     {
         run.Pipes?.Drain();
         run.Pipes?.Close();
         run.Output.Finish();
+        TellHooks(hooks);
         if (_leftOver > 0)
         {
             run.Output.Note(OutputSource.Note, $"{_leftOver} processes that it left running were killed.");
@@ -65,6 +126,11 @@ internal sealed class RunClosing(RunParts run)
     private void Finish(int? exitCode, IReadOnlyList<OrderedIntervention> ordered)
     {
         var (end, detail) = RuntimeEnding.Of(run.Record.State, exitCode, run.Control.HasKilled, run.Child);
+        if (_hookFailure is { } failed)
+        {
+            (end, detail) = (end == RuntimeEnd.Exited ? RuntimeEnd.Failed : end, $"{detail} {failed}");
+        }
+
         run.Output.Note(OutputSource.Note, $"Ended: {detail}");
         run.Record.AddEffective(ordered.Where(i => i.Kind != InterventionKind.Message));
         run.Record.State = run.Record.State with

@@ -37,6 +37,9 @@ internal sealed record RuntimeState
     /// <summary>Where it works; null before there is a place.</summary>
     public Workspace? Workspace { get; init; }
 
+    /// <summary>What is run when it has ended.</summary>
+    public IReadOnlyList<AgentHook> EndHooks { get; init; } = [];
+
     /// <summary>Its first process; null before it was started.</summary>
     public ProcessIdentity? Process { get; init; }
 

@@ -93,7 +93,7 @@ internal sealed partial class Supervisor : IAsyncDisposable
         };
         try
         {
-            var launched = await new AgentLauncher(_folder, _options, _parts).LaunchAsync(folder, state, start, bus, cancellationToken);
+            var launched = await new AgentLauncher(_folder, _options, _parts, _time).LaunchAsync(folder, state, start, bus, cancellationToken);
             var run = Add(folder, launched.State, launched.Child);
             run.Put(launched.FirstInput);
             LogStarted(_logger, start.RuntimeId, start.AgentName, launched.State.Process!.Value.Pid);

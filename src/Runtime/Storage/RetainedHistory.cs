@@ -33,6 +33,12 @@ public abstract class RetainedHistory
     /// <summary>The condition, on <c>t</c>, of what goes: older than <c>@days</c> days by the database's clock, and needed by nothing.</summary>
     protected abstract string IsOld { get; }
 
+    /// <summary>The moment, on <c>t</c>, that it is of: what lies in a pinned stretch of time stays.</summary>
+    protected virtual string Moment => "t.at";
+
+    /// <summary>The condition, on <c>t</c>, of what goes: it is old, and of no time that somebody has pinned.</summary>
+    protected string Goes => $"({IsOld}) and not exists (select from incident_pins p where p.released_at is null and {Moment} between p.from_at and p.to_at)";
+
     /// <summary>How much there is, and how much of it would go.</summary>
     public async Task<(long All, long Old)> CountAsync(NpgsqlConnection connection, int days, CancellationToken cancellationToken)
     {
@@ -40,7 +46,7 @@ public abstract class RetainedHistory
         await using var command = new NpgsqlCommand(
             $"""
             select (select case when reltuples > 100000 then reltuples::bigint else (select count(*) from {Table}) end from pg_class where oid = '{Table}'::regclass),
-                (select count(*) from {Table} t where {IsOld})
+                (select count(*) from {Table} t where {Goes})
             """,
             connection)
         {
@@ -61,6 +67,6 @@ public abstract class RetainedHistory
     /// <returns>How many went; fewer than asked for when no more are left.</returns>
     public virtual Task<int> RemoveAsync(UnitOfWork unit, int days, int most, CancellationToken cancellationToken) =>
         unit.ExecuteAsync(
-            $"delete from {Table} where ctid = any(array(select t.ctid from {Table} t where {IsOld} limit @most for update skip locked))",
+            $"delete from {Table} where ctid = any(array(select t.ctid from {Table} t where {Goes} limit @most for update skip locked))",
             cancellationToken, ("days", days), ("most", most));
 }

@@ -24,6 +24,9 @@ public sealed class OldCheckpoints : RetainedHistory
     protected override string Table => "checkpoints";
 
     /// <inheritdoc />
+    protected override string Moment => "t.created_at";
+
+    /// <inheritdoc />
     protected override string IsOld =>
         """
         exists (select from tasks k where k.id = t.task_id and k.state in ('completed', 'failed', 'cancelled') and k.ended_at < clock_timestamp() - make_interval(days => @days))
@@ -50,6 +53,9 @@ public sealed class OldLeases : RetainedHistory
 
     /// <inheritdoc />
     protected override string Table => "leases";
+
+    /// <inheritdoc />
+    protected override string Moment => "t.granted_at";
 
     // A lease that was granted after a stop is what says that the agent has been started again.
     /// <inheritdoc />

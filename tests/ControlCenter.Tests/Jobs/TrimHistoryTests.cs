@@ -50,6 +50,14 @@ public sealed class TrimHistoryTests(HostFixture fixture) : JobBusTests(fixture)
         (await CountAsync($"leases where id = '{over.LeaseId}'")).ShouldBe(0);
         (await CountAsync($"leases where id = '{held.LeaseId}'")).ShouldBe(1);
 
+        // History of an incident stays, whatever the policies say, until it is released.
+        var pin = await Founder.PostAsync("retention/pins", new { title = "the outage", from = DateTimeOffset.UtcNow.AddYears(-2), to = DateTimeOffset.UtcNow }, Stop);
+        pin.Status.ShouldBe(HttpStatusCode.Created, pin.Body?.ToJsonString());
+        (await RunAsync("trim-history"))["run"]!["progress_words"]!.ToString().ShouldBe("0 removed");
+        (await CountAsync("host_samples")).ShouldBe(2, "they are of a time that is pinned");
+        (await Founder.SendAsync(HttpMethod.Delete, $"retention/pins/{pin.Body!["pin_id"]}", null, null, Stop)).Status.ShouldBe(HttpStatusCode.NoContent);
+        (await Founder.GetAsync("retention/pins", Stop)).Body!["items"]![0]!["released_at"].ShouldNotBeNull();
+
         (await RunAsync("trim-history"))["run"]!["progress_words"]!.ToString().ShouldBe("2 removed");
         (await CountAsync("host_samples")).ShouldBe(0);
         (await CountAsync("events where kind = 'runtime.history_removed'")).ShouldBe(5);

@@ -94,7 +94,8 @@ public abstract class AdapterConformance : IAsyncDisposable
         var pause = new OrderedIntervention(Guid.NewGuid(), InterventionKind.Pause, null);
         run.Order(DesiredState.Pause, [pause], taskEnded: false);
         await Agents.UntilAsync(() => run.Observe() is { Paused: true, Effective: [_] }, "it was held still");
-        Supervised.ProcessesOf(run).Select(p => ProcessTable.Find(p)!.Value).ShouldAllBe(p => p.IsStopped);
+        // A shell that waits for a child which was held still before it had become another program (vfork(2)) is as still as that.
+        Supervised.ProcessesOf(run).Select(p => ProcessTable.Find(p)!.Value).ShouldAllBe(p => p.IsStopped || p.State == 'D');
         var (said, used) = (Ticks(run), ProcessorTicks(run));
         for (var look = 0; look < 3; look++)
         {

@@ -30,7 +30,7 @@ internal sealed class Supervised : IAsyncDisposable
         Supervisor = Supervisor.Open(_folder, Options, _parts, NullLogger.Instance, _time);
     }
 
-    public static RunnerOptions Quick { get; } = new("", ["false"]) { StopGrace = TimeSpan.FromMilliseconds(300), LookEvery = TimeSpan.FromMilliseconds(50) };
+    public static RunnerOptions Quick { get; } = new("", ["false"]) { StopGrace = TimeSpan.FromSeconds(1), LookEvery = TimeSpan.FromMilliseconds(50) };
 
     public Supervisor Supervisor { get; private set; }
 

@@ -45,6 +45,46 @@ public sealed class SupervisionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Hooks_run_around_it_in_its_workspace_and_say_how_long_they_took()
+    {
+        var proof = Path.Combine(_agents.Home, "proof");
+        var run = await _agents.StartAsync(Supervised.Script("cat made; echo left >left") with
+        {
+            Hooks =
+            [
+                new AgentHook(AgentHook.Start, ["sh", "-c", "echo \"made for $CC_RUNTIME_ID\" >made; echo preparing"]),
+                new AgentHook(AgentHook.Start, ["false"], Required: false),
+                new AgentHook(AgentHook.End, ["sh", "-c", $"cp left {proof}; echo \"$CC_RUNTIME_END $CC_EXIT_CODE [$CC_API_KEY]\" >>{proof}"]),
+            ],
+        });
+        var ended = await _agents.EndedAsync(run);
+        ended.End.ShouldBe(RuntimeEnd.Exited, Supervised.Said(run));
+        (await File.ReadAllLinesAsync(proof, _agents.Stop)).ShouldBe(["left", "exited 0 []"]);
+        var said = Supervised.Lines(run).Select(l => l.Text).ToList();
+        said[0].ShouldMatch(@"^Hook 'start' \(sh -c .*\) took \d+\.\d\d s\.$");
+        said[1].ShouldBe("| preparing");
+        said[2].ShouldMatch(@"^Hook 'start' \(false\) failed with code 1 after .* s; it is not required, so that is passed over\.$");
+        said.ShouldContain($"made for {run.Id}");
+        said.ShouldContain(l => l.StartsWith("Hook 'end'", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_hook_that_is_required_and_fails_keeps_it_from_starting_and_one_that_hangs_is_killed()
+    {
+        var refused = await _agents.StartAsync(Supervised.Script("echo never") with { Hooks = [new AgentHook(AgentHook.Start, ["sh", "-c", "echo no such mirror; exit 4"])] });
+        var ended = await _agents.EndedAsync(refused);
+        (ended.End, ended.Pid).ShouldBe((RuntimeEnd.NotStarted, null));
+        ended.Detail!.ShouldContain("failed with code 4");
+        Supervised.Said(refused).ShouldContain("| no such mirror");
+
+        var hung = await _agents.StartAsync(Supervised.Script("exit 0") with { Hooks = [new AgentHook(AgentHook.End, ["sh", "-c", "sleep 300 & wait"], TimeoutSeconds: 1)] });
+        ended = await _agents.EndedAsync(hung);
+        (ended.End, ended.ExitCode).ShouldBe((RuntimeEnd.Failed, 0));
+        ended.Detail!.ShouldContain("did not end within 1 s and was killed");
+        Supervised.ProcessesOf(hung).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_command_may_take_as_long_as_its_own_limit_says_and_a_tool_only_as_long_as_a_tool_s()
     {
         await using var agents = new Supervised(adapter: new Saying());

@@ -71,7 +71,7 @@ public sealed partial class ArrowsTests
         ["restore_drills"] = "Recovery", ["restore_drill_markers"] = "Recovery",
         ["recovery_problems"] = "Recovery", ["recovery_watch"] = "Recovery", ["storage_samples"] = "Recovery",
         ["assignment_policy"] = "Orchestration", ["stalls"] = "Orchestration",
-        ["jobs"] = "Jobs", ["job_runs"] = "Jobs", ["job_run_lines"] = "Jobs", ["job_leases"] = "Jobs", ["job_effects"] = "Jobs", ["retention_policies"] = "Jobs",
+        ["jobs"] = "Jobs", ["job_runs"] = "Jobs", ["job_run_lines"] = "Jobs", ["job_leases"] = "Jobs", ["job_effects"] = "Jobs", ["retention_policies"] = "Jobs", ["incident_pins"] = "Jobs",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",
     };
 

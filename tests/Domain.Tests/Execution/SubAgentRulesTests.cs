@@ -45,5 +45,6 @@ public sealed class SubAgentRulesTests
         SubAgentRules.Widening(parent, Parent with { Workspace = new WorkspaceDefinition("worktree", "/repositories/other") })!.ShouldContain("workspace.repository");
         SubAgentRules.Widening(parent, Parent with { Url = "https://other.example" })!.ShouldContain("url");
         SubAgentRules.Widening(parent, Parent with { Command = ["work", "--more"] })!.ShouldContain("command");
+        SubAgentRules.Widening(parent, Parent with { Hooks = [new AgentHook(AgentHook.Start, ["make"])] })!.ShouldContain("hook");
     }
 }

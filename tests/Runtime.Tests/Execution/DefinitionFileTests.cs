@@ -44,7 +44,11 @@ public sealed class DefinitionFileTests
             limits: { iterations: 7, tokens: 5000000000 }
             environment: { LEVEL: "value:debug" }
             workspace: { keep: true }
+            hooks:
+              - { on: start, command: [make, deps], timeout_seconds: 120 }
+              - { on: end, command: [make, clean], required: false }
             """, "worker.yaml");
+        definition.Hooks.Select(h => (h.On, string.Join(' ', h.Command), h.TimeoutSeconds, h.Required)).ShouldBe([("start", "make deps", 120, true), ("end", "make clean", 60, false)]);
         definition.Name.ShouldBe("worker");
         definition.Command.ShouldBe(["sleep", "10"]);
         definition.Instances.ShouldBe(2);

@@ -32,12 +32,14 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         Restic = new Restic(Settings, TimeProvider.System);
         Tools = new PostgresTools(_services.GetRequiredService<DatabaseAddress>(), Settings, TimeProvider.System);
         var transactions = _services.GetRequiredService<Transactions>();
-        Stream = new StreamWal(Database, transactions, Settings, Restic, Tools, TimeProvider.System, NullLogger<StreamWal>.Instance);
-        var run = new RunBackup(Settings, Restic, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
+        var gate = new RepositoryGate(Database, TimeProvider.System);
+        Stream = new StreamWal(Database, transactions, Settings, Restic, gate, Tools, TimeProvider.System, NullLogger<StreamWal>.Instance);
+        var run = new RunBackup(Settings, Restic, gate, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
         Base = new TakeBaseBackup(Database, Settings, Tools, run);
         Dump = new TakeDump(Database, Tools, run);
         FilesOf = kept => new TakeFiles(Database, kept, Settings, run);
-        Verify = new VerifyRepository(Restic, transactions, TimeProvider.System);
+        Verify = new VerifyRepository(Restic, gate, transactions, TimeProvider.System);
+        Probe = new ProbeLog(Database, transactions, Settings, Restic, Stream, TimeProvider.System);
         LookBy = restic => new LookAtRecovery(transactions, restic);
         Look = LookBy(Restic);
         Restore = new RestoreCluster(Restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance);
@@ -68,6 +70,8 @@ internal sealed class BackedUpCluster : IAsyncDisposable
     public RestoreCluster Restore { get; }
 
     public LookAtRecovery Look { get; }
+
+    public ProbeLog Probe { get; }
 
     /// <summary>The watch on another repository.</summary>
     public Func<Restic, LookAtRecovery> LookBy { get; }

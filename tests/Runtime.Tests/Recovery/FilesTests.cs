@@ -70,7 +70,7 @@ public sealed class BackupScopeTests
         ["governance"] =
         [
             "admission", "budgets", "budget_changes", "budget_periods", "budget_spending", "budget_overrides", "budget_reservations", "budget_breaches", "budget_breach_tasks",
-            "spend_breaker_policies", "spend_breaker_minutes", "spend_breakers", "assignment_policy", "retention_policies", "rate_limits", "breakers", "catalogue_entries", "deployments",
+            "spend_breaker_policies", "spend_breaker_minutes", "spend_breakers", "assignment_policy", "retention_policies", "incident_pins", "rate_limits", "breakers", "catalogue_entries", "deployments",
         ],
         ["costs and telemetry"] =
         [

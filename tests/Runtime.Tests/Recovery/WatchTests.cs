@@ -5,6 +5,7 @@ using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Watching;
+using ControlCenter.Runtime.Storage;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
 
@@ -123,6 +124,37 @@ public sealed class WatchTests
         var index = await RepositoryIndex.ReadAsync(cluster.Restic, Stop);
         await cluster.Restic.ForgetAsync([.. index.Snapshots.Where(s => s.Segments.Contains(segment)).Select(s => s.SnapshotId)], Stop);
         (await cluster.ProblemsAsync(Stop)).ShouldBe(["log-gap"]);
+    }
+
+    [Fact]
+    public async Task Log_comes_back_from_the_repository_as_it_was_written()
+    {
+        await using var cluster = await BackedUpCluster.StartAsync(Stop);
+        var probe = await cluster.Probe.ExecuteAsync(Stop);
+        (probe.Segment.ShouldNotBeNull().Length, probe.Problem).ShouldBe((24, null));
+        (await cluster.ScalarAsync<bool>("select probed_at is not null from recovery_watch", Stop)).ShouldBeTrue();
+        Directory.GetDirectories(cluster.Settings.ScratchFolder, "probe-*").ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_change_that_cannot_be_undone_waits_for_a_base_of_just_now_with_its_log()
+    {
+        await using var cluster = await BackedUpCluster.StartAsync(Stop);
+        (string, string)[] risky = [("29990101000000_Drop", "drops what there was")];
+        (await AskAsync(new MigrationGuard(true), risky)).ShouldNotBeNull().ShouldContain("there is no base backup with its log");
+        (await AskAsync(new MigrationGuard(false), risky)).ShouldBeNull("without a repository there is nothing to ask for");
+        (await AskAsync(new MigrationGuard(true), [])).ShouldBeNull();
+        await cluster.TakeBaseAsync(Stop);
+        await cluster.Stream.ShipNowAsync(Stop);
+        (await AskAsync(new MigrationGuard(true), risky)).ShouldBeNull();
+        await cluster.ExecuteAsync("update backups set ended_at = ended_at - interval '61 minutes'", Stop);
+        (await AskAsync(new MigrationGuard(true), risky)).ShouldNotBeNull().ShouldContain("29990101000000_Drop: drops what there was");
+
+        async Task<string?> AskAsync(MigrationGuard guard, IReadOnlyList<(string, string)> migrations)
+        {
+            await using var connection = await cluster.Database.OpenConnectionAsync(Stop);
+            return await guard.ProblemAsync(connection, migrations, Stop);
+        }
     }
 
     [Fact]

@@ -55,6 +55,8 @@ public sealed class DefinitionDraft
     public string? Ref { get; set; }
 
     public bool Keep { get; set; }
+
+    public IReadOnlyList<AgentHook> Hooks { get; set; } = [];
 #pragma warning restore CS1591
 
     /// <summary>A definition as it is, to be changed.</summary>
@@ -64,7 +66,7 @@ public sealed class DefinitionDraft
         Capabilities = string.Join(", ", d.Capabilities), Tools = string.Join(", ", d.Tools), HostLabels = string.Join(", ", d.HostLabels), Instances = d.Instances,
         Iterations = d.Limits.Iterations, ToolCallSeconds = d.Limits.ToolCallSeconds, Tokens = d.Limits.Tokens, WallSeconds = d.Limits.WallSeconds, MemoryMb = d.Limits.MemoryMb,
         Depth = d.Limits.Depth, FanOut = d.Limits.FanOut, CommandSeconds = d.Limits.CommandSeconds, DiskMb = d.Limits.DiskMb, Environment = Lines(d.Environment.Select(v => $"{v.Key}={v.Value}")), WorkspaceKind = d.Workspace.Kind,
-        Repository = d.Workspace.Repository, Ref = d.Workspace.Ref, Keep = d.Workspace.Keep,
+        Repository = d.Workspace.Repository, Ref = d.Workspace.Ref, Keep = d.Workspace.Keep, Hooks = d.Hooks,
     };
 
     /// <summary>The definition that it makes. What is wrong with it is told when it is saved.</summary>
@@ -73,7 +75,7 @@ public sealed class DefinitionDraft
         Name = Name.Trim(), Description = Text(Description), Adapter = Adapter, Command = ListOf(Command, '\n'), Url = Text(Url), ModelRoute = Text(ModelRoute),
         Instructions = Text(Instructions), Capabilities = ListOf(Capabilities, ','), Tools = ListOf(Tools, ','), HostLabels = ListOf(HostLabels, ','), Instances = Instances,
         Limits = new AgentLimits(Iterations, ToolCallSeconds, Tokens, WallSeconds, MemoryMb, Depth, FanOut, CommandSeconds, DiskMb), Environment = Variables(),
-        Workspace = new WorkspaceDefinition(WorkspaceKind, Text(Repository), Text(Ref), Keep),
+        Workspace = new WorkspaceDefinition(WorkspaceKind, Text(Repository), Text(Ref), Keep), Hooks = Hooks,
     };
 
     private static string Lines(IEnumerable<string> items) => string.Join('\n', items);

@@ -33,6 +33,8 @@ internal sealed class DefinitionText
 
     public WorkspaceText? Workspace { get; set; }
 
+    public List<HookText>? Hooks { get; set; }
+
     public AgentDefinition ToDefinition(string fileName)
     {
         var usual = new AgentDefinition { Name = Name ?? fileName, Adapter = Adapter ?? "" };
@@ -50,6 +52,7 @@ internal sealed class DefinitionText
             Limits = Limits?.Over(usual.Limits) ?? usual.Limits,
             Environment = Environment ?? usual.Environment,
             Workspace = Workspace?.Over(usual.Workspace) ?? usual.Workspace,
+            Hooks = Hooks?.ConvertAll(h => h?.ToHook() ?? new AgentHook("", [])) ?? usual.Hooks,
         };
     }
 
@@ -76,6 +79,23 @@ internal sealed class DefinitionText
         public AgentLimits Over(AgentLimits usual) => new(
             Iterations ?? usual.Iterations, ToolCallSeconds ?? usual.ToolCallSeconds, Tokens ?? usual.Tokens, WallSeconds ?? usual.WallSeconds,
             MemoryMb ?? usual.MemoryMb, Depth ?? usual.Depth, FanOut ?? usual.FanOut, CommandSeconds ?? usual.CommandSeconds, DiskMb ?? usual.DiskMb);
+    }
+
+    internal sealed class HookText
+    {
+        public string? On { get; set; }
+
+        public List<string>? Command { get; set; }
+
+        public int? TimeoutSeconds { get; set; }
+
+        public bool? Required { get; set; }
+
+        public AgentHook ToHook()
+        {
+            var usual = new AgentHook(On ?? "", Command ?? []);
+            return usual with { TimeoutSeconds = TimeoutSeconds ?? usual.TimeoutSeconds, Required = Required ?? usual.Required };
+        }
     }
 
     internal sealed class WorkspaceText

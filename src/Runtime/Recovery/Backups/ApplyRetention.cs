@@ -18,7 +18,7 @@ public sealed record RetainedSnapshot(MarkedSnapshot Snapshot, IReadOnlyList<Kep
 public sealed record RetentionPlan(IReadOnlyList<RetainedSnapshot> Backups, IReadOnlyList<MarkedSnapshot> LogRemoved, int LogKept);
 
 /// <summary>Removes backups by the policy (blueprint 10.4), and log only where no kept base needs it (BK-17).</summary>
-public sealed class ApplyRetention(Restic restic, NpgsqlDataSource database, Transactions transactions, TimeProvider time)
+public sealed class ApplyRetention(Restic restic, RepositoryGate gate, NpgsqlDataSource database, Transactions transactions, TimeProvider time)
 {
     /// <summary>Says what would be done.</summary>
     public async Task<RetentionPlan> PlanAsync(BackupRetention policy, TimeZoneInfo zone, CancellationToken cancellationToken) =>
@@ -36,7 +36,12 @@ public sealed class ApplyRetention(Restic restic, NpgsqlDataSource database, Tra
     {
         var plan = await PlanAsync(policy, zone, cancellationToken);
         var removed = plan.Backups.Where(b => b.Reasons.Count == 0).Select(b => b.Snapshot).ToList();
-        await restic.ForgetAsync([.. removed.Concat(plan.LogRemoved).Select(s => s.SnapshotId)], cancellationToken);
+        await using (await gate.KeepUpAsync(cancellationToken))
+        await using (await gate.BeAloneAsync(cancellationToken))
+        {
+            await restic.ForgetAsync([.. removed.Concat(plan.LogRemoved).Select(s => s.SnapshotId)], cancellationToken);
+        }
+
         if (removed.Count + plan.LogRemoved.Count > 0)
         {
             await transactions.RunAsync(caller, async (unit, ct) =>
@@ -48,6 +53,14 @@ public sealed class ApplyRetention(Restic restic, NpgsqlDataSource database, Tra
         }
 
         return plan;
+    }
+
+    /// <summary>Gives back the room of what was removed. Nothing can be added meanwhile.</summary>
+    public async Task PruneAsync(CancellationToken cancellationToken)
+    {
+        await using var upkeep = await gate.KeepUpAsync(cancellationToken);
+        await using var alone = await gate.BeAloneAsync(cancellationToken);
+        await restic.PruneAsync(cancellationToken);
     }
 
     /// <summary>The plan for what a repository holds.</summary>

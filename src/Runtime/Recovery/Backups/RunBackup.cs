@@ -10,7 +10,7 @@ namespace ControlCenter.Runtime.Recovery.Backups;
 public sealed record PreparedBackup(MarkedSnapshot Marks, string Manifest);
 
 /// <summary>What all backups have in common: recorded from its beginning, made in a folder of its own, uploaded, recorded however it ended.</summary>
-public sealed class RunBackup(RecoverySettings settings, Restic restic, BackupLog log, TimeProvider time)
+public sealed class RunBackup(RecoverySettings settings, Restic restic, RepositoryGate gate, BackupLog log, TimeProvider time)
 {
     /// <summary>Runs one.</summary>
     /// <param name="kind">What it is of.</param>
@@ -41,7 +41,12 @@ public sealed class RunBackup(RecoverySettings settings, Restic restic, BackupLo
             // The repository is made by the one host that ships the log, and by nobody else: two that make it at once leave one that opens to nobody.
             var prepared = await prepare(id, folder, cancellationToken);
             await (tell?.Invoke("uploading") ?? Task.CompletedTask);
-            var upload = await restic.BackupAsync(folder, SnapshotTags.Of(prepared.Marks), null, cancellationToken);
+            ResticUpload upload;
+            await using (await gate.AddAsync(cancellationToken))
+            {
+                upload = await restic.BackupAsync(folder, SnapshotTags.Of(prepared.Marks), null, cancellationToken);
+            }
+
             var taken = prepared.Marks with { SnapshotId = upload.SnapshotId };
             await log.SucceededAsync(taken, upload, prepared.Manifest, time.GetElapsedTime(began), caller, cancellationToken);
             return taken;

@@ -48,11 +48,21 @@ internal static class DrillScratch
     private static async Task KillAsync(string[] places, TimeProvider time, CancellationToken cancellationToken)
     {
         var since = time.GetTimestamp();
-        while (Processes(places) is { Count: > 0 } running && time.GetElapsedTime(since) < EndPatience)
+        var killed = new HashSet<int>();
+        while (time.GetElapsedTime(since) < EndPatience)
         {
-            foreach (var pid in running)
+            var running = Processes(places);
+            // Until its new parent has heard of its end a dead postmaster still has its number, and the next one would believe it alive.
+            if (running.Count == 0 && !killed.Any(pid => Directory.Exists($"/proc/{pid}")))
             {
-                await ServerProcesses.SignalAsync(pid, "KILL", cancellationToken);
+                return;
+            }
+
+            if (running.Count > 0)
+            {
+                // In one breath: a bus that outlived its PostgreSQL would start it again.
+                killed.UnionWith(running);
+                await ServerCommand.RunAsync("/bin/kill", ["-s", "KILL", .. running.Select(pid => pid.ToString(CultureInfo.InvariantCulture))], asOwner: null, cancellationToken);
             }
 
             await Task.Delay(Poll, time, cancellationToken);

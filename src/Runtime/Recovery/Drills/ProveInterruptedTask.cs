@@ -27,7 +27,7 @@ internal sealed class ProveInterruptedTask(ScratchRestore scratch, DrillPrograms
         {
             await using var bus = await RehearsalBus.StartAsync(programs.This, home.Path, time, ct);
             interrupted = await BeginAsync(drill, bus, ct);
-            // Within the same breath: nothing gets to say goodbye.
+            // Nothing gets to say goodbye.
             await DrillScratch.KillAllAsync(drill.Folder, time, ct);
             return string.Create(CultureInfo.InvariantCulture, $"attempt {interrupted.Attempt}, fencing token {interrupted.Token}; then bus and database were killed");
         }, cancellationToken);

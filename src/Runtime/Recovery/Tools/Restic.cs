@@ -121,26 +121,57 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
         return stats.RootElement.GetProperty("total_size").GetInt64();
     }
 
+    /// <summary>Brings the files of one name back out of a snapshot.</summary>
+    /// <param name="snapshot">Which.</param>
+    /// <param name="name">The files' name, without a path.</param>
+    /// <param name="target">The folder that their absolute paths are put below.</param>
+    /// <param name="cancellationToken">Breaks it off.</param>
+    public async Task FetchAsync(string snapshot, string name, string target, CancellationToken cancellationToken) =>
+        Check("fetch", await RunAsync(["restore", snapshot, "--target", target, "--include", name, "--no-lock"], cancellationToken));
+
     /// <summary>Forgets snapshots. Their data stays until it is pruned.</summary>
     public async Task ForgetAsync(IReadOnlyCollection<string> snapshots, CancellationToken cancellationToken)
     {
         if (snapshots.Count > 0)
         {
+            // A lock that a dead process left would refuse this; one of a living process stays.
+            await UnlockAsync(cancellationToken);
             Check("forget snapshots", await RunAsync(["forget", .. snapshots], cancellationToken));
         }
     }
 
     /// <summary>Removes the data that no snapshot needs.</summary>
-    public async Task PruneAsync(CancellationToken cancellationToken) => Check("prune", await RunAsync(["prune"], cancellationToken));
+    public async Task PruneAsync(CancellationToken cancellationToken)
+    {
+        await UnlockAsync(cancellationToken);
+        Check("prune", await RunAsync(["prune"], cancellationToken));
+    }
 
     /// <summary>Reads the repository's structure and a share of its data, every byte of that share against its hash.</summary>
     /// <param name="part">Which share, from 1.</param>
     /// <param name="parts">Of how many; 1 for all.</param>
+    /// <param name="structureRead">Is told once the structure was read: from then on additions are in nobody's way.</param>
     /// <param name="cancellationToken">Breaks it off.</param>
     /// <exception cref="ToolException">Something is damaged or missing; the message says what.</exception>
-    public async Task VerifyAsync(int part, int parts, CancellationToken cancellationToken)
+    public async Task VerifyAsync(int part, int parts, Action? structureRead, CancellationToken cancellationToken)
     {
-        var result = await RunAsync(["check", parts == 1 ? "--read-data" : $"--read-data-subset={part}/{parts}"], cancellationToken);
+        // Without a lock, which would refuse all additions for as long as the data is read; RepositoryGate keeps them away while they matter.
+        var said = new List<string>();
+        var run = Run(["check", "--no-lock", parts == 1 ? "--read-data" : $"--read-data-subset={part}/{parts}"]) with
+        {
+            OnLine = line =>
+            {
+                if (line.StartsWith("read ", StringComparison.Ordinal))
+                {
+                    structureRead?.Invoke();
+                }
+
+                said.Add(line);
+                return true;
+            },
+        };
+        var ended = await ToolProcess.RunAsync(run, time, cancellationToken);
+        var result = ended with { Output = string.Join('\n', said) };
         if (result.ExitCode != 0)
         {
             throw ResticFaults.Of(result.Error) is var fault and not RepositoryFault.Other

@@ -110,7 +110,7 @@ internal static class ToolProcess
                 cancellationToken.ThrowIfCancellationRequested();
                 if (run.Within is { } within && time.GetElapsedTime(began) > within)
                 {
-                    throw new ToolException($"{Path.GetFileName(run.Program)} had not ended after {Long(within)} and was ended{Said(error)}.", null, RepositoryFault.Hanging);
+                    throw new ToolException($"{Path.GetFileName(run.Program)} had not ended after {Long(within)} and was ended{Said(error)}.", null, Fault(error));
                 }
 
                 if (time.GetElapsedTime(Interlocked.Read(ref heard)) <= run.Silence)
@@ -120,7 +120,7 @@ internal static class ToolProcess
 
                 if (run.Works?.Invoke() != true)
                 {
-                    throw new ToolException($"{Path.GetFileName(run.Program)} got nothing done for {Long(run.Silence)} and was ended{Said(error)}.", null, RepositoryFault.Hanging);
+                    throw new ToolException($"{Path.GetFileName(run.Program)} got nothing done for {Long(run.Silence)} and was ended{Said(error)}.", null, Fault(error));
                 }
 
                 Interlocked.Exchange(ref heard, time.GetTimestamp());
@@ -173,6 +173,9 @@ internal static class ToolProcess
 
     private static string Long(TimeSpan time) =>
         time.TotalMinutes >= 1 ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMinutes:0.#} minutes") : string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s");
+
+    // What says that it cannot get through, and tries again, is not what says nothing.
+    private static RepositoryFault Fault(Queue<string> error) => ResticFaults.Of(Said(error)) is var fault and not RepositoryFault.Other ? fault : RepositoryFault.Hanging;
 
     private static string Said(Queue<string> error)
     {

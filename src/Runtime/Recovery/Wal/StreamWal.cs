@@ -15,7 +15,7 @@ namespace ControlCenter.Runtime.Recovery.Wal;
 /// something is written, sealed by the batch. Of several hosts one does it.
 /// </summary>
 public sealed class StreamWal(
-    NpgsqlDataSource database, Transactions transactions, RecoverySettings settings, Restic restic, PostgresTools tools, TimeProvider time, ILogger<StreamWal> logger)
+    NpgsqlDataSource database, Transactions transactions, RecoverySettings settings, Restic restic, RepositoryGate gate, PostgresTools tools, TimeProvider time, ILogger<StreamWal> logger)
     : SupervisedService("wal-stream", time, logger)
 {
     /// <summary>Finished segments are sealed by so many (1 GiB), or once the batch is so old.</summary>
@@ -156,13 +156,17 @@ public sealed class StreamWal(
             Segments = segments,
             IsSealed = seal,
         };
-        var upload = await restic.BackupAsync(staged, SnapshotTags.Of(marks), progress: null, cancellationToken);
+        ResticUpload upload;
+        await using (await gate.AddAsync(cancellationToken))
+        {
+            upload = await restic.BackupAsync(staged, SnapshotTags.Of(marks), progress: null, cancellationToken);
+        }
+
         var seconds = Time.GetElapsedTime(began).TotalSeconds;
         await RecordAsync(id, at, timeline, through, lastSeq, upload, seal, seconds, cancellationToken);
         if (seal)
         {
-            await restic.ForgetAsync(_unsealed, cancellationToken);
-            _unsealed.Clear();
+            await ForgetUnsealedAsync(cancellationToken);
             standing.Folder.RemoveSealed(segments);
             _batchSince = Time.GetTimestamp();
         }
@@ -174,6 +178,19 @@ public sealed class StreamWal(
         // The mark is log too: what is behind it is what others write.
         (_shipped, _shippedAt) = (through, Time.GetTimestamp());
         return new WalShipment(at, timeline, through);
+    }
+
+    // Tidying, for which the log does not wait: while a base is being uploaded, it is left to the next time.
+    private async Task ForgetUnsealedAsync(CancellationToken cancellationToken)
+    {
+        if (await gate.TryBeAloneAsync(cancellationToken) is { } alone)
+        {
+            await using (alone)
+            {
+                await restic.ForgetAsync(_unsealed, cancellationToken);
+                _unsealed.Clear();
+            }
+        }
     }
 
     // A commit of its own behind everything that was committed by then: a restore to any moment before it finds a later commit

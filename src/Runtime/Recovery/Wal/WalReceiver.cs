@@ -76,7 +76,13 @@ internal sealed class WalReceiver : IAsyncDisposable
 
     private static async Task<Lsn?> FlushedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand($"select flush_lsn::text from pg_stat_replication where application_name = '{ApplicationName}'", connection);
+        // Whoever is no superuser is told nothing of its own receiver; the slot says the same, for it moves with what was flushed.
+        await using var command = new NpgsqlCommand(
+            $"""
+            select coalesce((select flush_lsn from pg_stat_replication where application_name = '{ApplicationName}'),
+                (select restart_lsn from pg_replication_slots where slot_name = '{Slot}' and active))::text
+            """,
+            connection);
         return Lsn.TryParse(await command.ExecuteScalarAsync(cancellationToken) as string);
     }
 

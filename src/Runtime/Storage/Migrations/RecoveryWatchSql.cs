@@ -43,7 +43,21 @@ internal static class RecoveryWatchSql
             primary key (place, at)
         );
         create index storage_samples_by_age on storage_samples (at);
+
+        -- Stretches of time of which all history is kept, whatever the policies say.
+        create table incident_pins (
+            id uuid primary key,
+            title text not null,
+            from_at timestamptz not null,
+            to_at timestamptz not null check (to_at > from_at),
+            pinned_at timestamptz not null default clock_timestamp(),
+            pinned_by uuid not null references actors,
+            released_at timestamptz,
+            released_by uuid references actors
+        );
+        create index assignments_by_age on assignments (at);
+        create index wal_shipments_by_arrival on wal_shipments (arrived_at);
         """;
 
-    public const string Down = "drop table recovery_problems, recovery_watch, storage_samples;";
+    public const string Down = "drop index assignments_by_age, wal_shipments_by_arrival; drop table recovery_problems, recovery_watch, storage_samples, incident_pins;";
 }
