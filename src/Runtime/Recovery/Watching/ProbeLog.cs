@@ -73,13 +73,13 @@ public sealed class ProbeLog(NpgsqlDataSource database, Transactions transaction
         catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
             // On another's server that is the superuser's; the newest segment that was finished by itself will do.
-            return new WalFolder(settings.WalFolder).Segments().LastOrDefault(s => !s.IsPartial)?.FileName();
+            return new WalFolder(settings.WalFolder).Segments().Where(s => !s.IsPartial).Select(s => s.FileName()).LastOrDefault();
         }
     }
 
     private async Task<string?> CompareAsync(string segment, string written, CancellationToken cancellationToken)
     {
-        var wanted = WalSegment.TryParse(segment)!;
+        var wanted = WalSegment.TryParse(segment)!.Value;
         var index = await RepositoryIndex.ReadAsync(restic, cancellationToken);
         if (index.Snapshots.LastOrDefault(s => s.Kind == SnapshotKind.Wal && s.Segments.Contains(wanted)) is not { } snapshot)
         {
