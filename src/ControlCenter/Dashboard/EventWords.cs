@@ -132,7 +132,7 @@ internal static class EventWords
             "backup.restore_drill.explained" => With($"Root cause of a drill, by {Text("by")}", "cause"),
             "backup.restore_requested" => $"Restore asked for: {Text("to")}",
             "backup.database_replaced" => $"The database is one that was restored to {Text("to")}",
-            "backup.restored" => $"The database is as of {Text("to_moment")}{Text("to")}",
+            "backup.restored" => $"The database is as of {Text("to")}",
             "backup.restore_ended" => "A restore is there, and was looked at",
             "backup.restore_failed" => With("A restore failed", "problem"),
             "backup.restore_removed" => "A restore's folder was removed",
