@@ -47,9 +47,9 @@ public sealed class RecoveryPagesTests(BackedUpBrowser browser) : IClassFixture<
         var (page, complaints) = await browser.SignInAsync();
         await page.GotoAsync("/recovery");
         await page.ClickAsync("text=Take a backup now");
-        await page.FillAsync("dialog input[placeholder='before the migration']", "before all of it");
-        await page.CheckAsync("dialog input[type=checkbox]");
-        await page.ClickAsync("dialog button[type=submit]");
+        await page.FillAsync("dialog[data-modal] input[placeholder='before the migration']", "before all of it");
+        await page.CheckAsync("dialog[data-modal] input[type=checkbox]");
+        await page.ClickAsync("dialog[data-modal] button[type=submit]");
         var taken = page.Locator(".backups tr", new PageLocatorOptions { HasText = "before all of it" });
         await Expect(taken.Locator(".badge")).ToHaveTextAsync("Taken", new LocatorAssertionsToHaveTextOptions { Timeout = Patience });
 
@@ -63,15 +63,16 @@ public sealed class RecoveryPagesTests(BackedUpBrowser browser) : IClassFixture<
         await LookAsync(page, "restored");
 
         await page.ClickAsync("text=Take the place of the running database");
-        await page.FillAsync("dialog input", "yes");
-        await page.ClickAsync("dialog button[type=submit]");
-        await Expect(page.Locator("dialog [role=alert]")).ToContainTextAsync("Type 'replace");
-        await page.FillAsync("dialog input", await page.InnerTextAsync("dialog .field strong"));
-        await page.ClickAsync("dialog button[type=submit]");
+        await page.FillAsync("dialog[data-modal] input", "yes");
+        await page.ClickAsync("dialog[data-modal] button[type=submit]");
+        await Expect(page.Locator("dialog[data-modal] [role=alert]")).ToContainTextAsync("Type 'replace");
+        // From here on the host goes away and comes back, of which a browser complains.
+        complaints.ShouldBeEmpty();
+        await page.FillAsync("dialog[data-modal] input", await page.InnerTextAsync("dialog[data-modal] .field strong"));
+        await page.ClickAsync("dialog[data-modal] button[type=submit]");
         await Expect(page.Locator(".page-head .badge")).ToHaveTextAsync("Running database", new LocatorAssertionsToHaveTextOptions { Timeout = Patience });
         var tickets = (await browser.Host.Founder.GetAsync("tickets", Stop)).Body!["items"]!.AsArray().Select(t => t!["title"]!.ToString());
         tickets.ShouldBe(["stays"]);
-        complaints.Where(c => !c.Contains("ERR_", StringComparison.Ordinal) && !c.Contains("WebSocket", StringComparison.Ordinal) && !c.Contains("50", StringComparison.Ordinal)).ShouldBeEmpty();
     }
 
     /// <summary>Picks the moment before the second ticket was opened, once its log has arrived.</summary>

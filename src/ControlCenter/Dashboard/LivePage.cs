@@ -178,6 +178,11 @@ public abstract class LivePage : ComponentBase, IDisposable
         {
             await ShowAsync(RefreshAsync);
         }
+        catch (ObjectDisposedException)
+        {
+            // The host that this page belongs to has ended in this process, and another has begun on a restored database: it looks no more.
+            _timer?.Dispose();
+        }
 #pragma warning disable CA1031 // The database may be away for a moment: the next look comes by itself, and the layout says how old the page is.
         catch (Exception fault)
 #pragma warning restore CA1031
