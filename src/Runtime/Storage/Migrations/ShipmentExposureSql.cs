@@ -7,8 +7,7 @@ internal static class ShipmentExposureSql
         """
         -- The newest event that it has, and the first one that the shipment before it had not: null where nothing happened between them.
         alter table wal_shipments add column last_seq bigint, add column exposed_since timestamptz;
-        create index wal_shipments_by_arrival on wal_shipments (arrived_at);
         """;
 
-    public const string Down = "drop index wal_shipments_by_arrival; alter table wal_shipments drop column last_seq, drop column exposed_since;";
+    public const string Down = "alter table wal_shipments drop column last_seq, drop column exposed_since;";
 }
