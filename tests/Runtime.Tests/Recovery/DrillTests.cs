@@ -2,6 +2,7 @@ using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery.Drills;
+using ControlCenter.Runtime.Recovery.Files;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
 
@@ -95,6 +96,12 @@ public sealed class DrillTests
         rollback.State.ShouldBe(DrillState.NotPossible);
         rollback.Problem.ShouldNotBeNull().ShouldStartWith("No previous deployment is kept");
         (await TextAsync(cluster, "select count(*)::text from events where kind = 'alert.raised'")).ShouldBe("0");
+
+        // Once there is a copy, it is brought back and compared.
+        await cluster.FilesOf(KeptFiles.Of(cluster.Home, Path.Combine(cluster.Home, "agents"), null, [])).ExecuteAsync(null, Caller.Host, null, Stop);
+        var copied = await host.Run.ExecuteAsync(DrillScenario.ObjectStorage, isSample: false, "the tests", null, Stop);
+        copied.Problem.ShouldBeNull();
+        copied.State.ShouldBe(DrillState.Passed);
 
         // A program that does not start is no service.
         var services = await host.Run.ExecuteAsync(DrillScenario.Services, isSample: false, "the tests", null, Stop);

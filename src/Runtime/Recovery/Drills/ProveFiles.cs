@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using ControlCenter.Domain.Recovery;
+using ControlCenter.Runtime.Recovery.Files;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Recovery.Drills;
@@ -22,25 +23,33 @@ internal sealed class ProveFiles(NpgsqlDataSource database, ScratchRestore scrat
             ?? throw new DrillNotPossibleException("The repository holds no copy of the files: none has been taken yet.");
         drill.Snapshot = copy;
         drill.RestoredTo = copy.At;
-        var target = Path.Combine(drill.Folder, "files");
+        var target = Directory.CreateDirectory(Path.Combine(drill.Folder, "files")).FullName;
+        RestoredFiles? restored = null;
         await drill.StepAsync("restore the newest copy of the files", 2, async ct =>
         {
-            await repository.Restic.RestoreAsync(copy.SnapshotId, target, ct);
-            return string.Create(CultureInfo.InvariantCulture, $"{Directory.EnumerateFiles(target, "*", SearchOption.AllDirectories).Count()} files, verified as they were written");
+            restored = await new RestoreFiles(repository.Restic).ExecuteAsync(copy, target, ct);
+            return string.Create(CultureInfo.InvariantCulture, $"{restored.Files} files, each with the hash that its inventory has; {restored.KeptBack.Count} were kept back for secrets in them");
         }, cancellationToken);
-        await drill.StepAsync("compare them with what the database refers to", 2, ct => CompareAsync(target, copy.At - ClosedBy, ct), cancellationToken);
+        await drill.StepAsync(
+            "compare them with what the database refers to", 2,
+            ct => CompareAsync(target, [.. restored!.KeptBack.Select(k => k.Path)], copy.At - ClosedBy, ct), cancellationToken);
     }
 
-    private async Task<string> CompareAsync(string target, DateTimeOffset closedBy, CancellationToken cancellationToken)
+    private async Task<string> CompareAsync(string target, HashSet<string> keptBack, DateTimeOffset closedBy, CancellationToken cancellationToken)
     {
-        var there = Directory.EnumerateFiles(target, "*.ndjson", SearchOption.AllDirectories)
-            .ToDictionary(f => $"{Path.GetFileName(Path.GetDirectoryName(f))}/{Path.GetFileNameWithoutExtension(f)}", StringComparer.Ordinal);
         var wrong = new List<string>();
         var compared = 0;
         await foreach (var (name, bytes, hash) in ReferencesAsync(closedBy, cancellationToken))
         {
+            // What was never to be in a copy is named with the copy, and is an alert there.
+            if (keptBack.Contains(name))
+            {
+                continue;
+            }
+
             compared++;
-            if (!there.TryGetValue(name, out var file))
+            var file = Path.Combine(target, name);
+            if (!File.Exists(file))
             {
                 wrong.Add($"{name} is missing");
             }
@@ -65,7 +74,7 @@ internal sealed class ProveFiles(NpgsqlDataSource database, ScratchRestore scrat
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            yield return ($"{reader.GetGuid(0)}/{reader.GetGuid(1)}", reader.GetInt64(2), reader.GetFieldValue<byte[]>(3));
+            yield return ($"transcripts/{reader.GetGuid(0)}/{reader.GetGuid(1)}.ndjson", reader.GetInt64(2), reader.GetFieldValue<byte[]>(3));
         }
     }
 
