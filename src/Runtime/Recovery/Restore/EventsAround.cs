@@ -33,13 +33,15 @@ public sealed class EventsAround(NpgsqlDataSource database)
             $"select {Columns} from events where seq > coalesce((select last_seq from wal_shipments where at <= @at and last_seq is not null order by at desc limit 1), 0) and at > @at order by seq limit @limit",
             moment, each, cancellationToken));
 
-    /// <summary>Counts what would be lost.</summary>
+    /// <summary>Counts what would be lost, by its events: a row's own time is that of its transaction's beginning, and may be before the moment.</summary>
     public async Task<LostWork> LostAsync(DateTimeOffset moment, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """
-            select (select count(*) from tasks where state = 'completed' and ended_at > @at), (select count(*) from tickets where created_at > @at),
-                (select count(*) from decisions where decided_at > @at)
+            select count(*) filter (where kind = 'task.completed'), count(*) filter (where kind = 'ticket.created'), count(*) filter (where kind = 'escalation.decided')
+            from events
+            where kind in ('task.completed', 'ticket.created', 'escalation.decided') and at > @at
+                and seq > coalesce((select last_seq from wal_shipments where at <= @at and last_seq is not null order by at desc limit 1), 0)
             """);
         command.Parameters.AddWithValue("at", moment.ToUniversalTime());
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
