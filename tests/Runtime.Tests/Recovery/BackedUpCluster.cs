@@ -40,7 +40,7 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         FilesOf = kept => new TakeFiles(Database, kept, Settings, run);
         Verify = new VerifyRepository(Restic, gate, transactions, TimeProvider.System);
         Probe = new ProbeLog(Database, transactions, Settings, Restic, Stream, TimeProvider.System);
-        LookBy = restic => new LookAtRecovery(transactions, restic);
+        LookBy = restic => new LookAtRecovery(transactions, Settings, restic);
         Look = LookBy(Restic);
         Restore = new RestoreCluster(Restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance);
     }

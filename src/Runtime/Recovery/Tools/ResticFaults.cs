@@ -11,13 +11,17 @@ internal static class ResticFaults
         "context deadline exceeded", "server response unexpected: 5", "transport endpoint is not connected",
     ];
 
+    private static readonly string[] NotThere = ["does not exist", "no such file or directory", "not found", "server response unexpected: 404"];
+
     /// <summary>Which of the known faults it is.</summary>
     public static RepositoryFault Of(string error) =>
         error.Contains("wrong password or no key found", StringComparison.Ordinal) ? RepositoryFault.WrongPassword
         : error.Contains("no space left on device", StringComparison.OrdinalIgnoreCase) || error.Contains("disk quota exceeded", StringComparison.OrdinalIgnoreCase) ? RepositoryFault.Full
         : Away.Any(a => error.Contains(a, StringComparison.OrdinalIgnoreCase)) ? RepositoryFault.Unreachable
-        : error.Contains("Is there a repository at", StringComparison.Ordinal) ? RepositoryFault.Missing
-        : RepositoryFault.Other;
+        : !error.Contains("Is there a repository at", StringComparison.Ordinal) ? RepositoryFault.Other
+        : NotThere.Any(n => error.Contains(n, StringComparison.OrdinalIgnoreCase)) ? RepositoryFault.Missing
+        // restic asks that of whatever it cannot open: only a plain no is one.
+        : RepositoryFault.Unreachable;
 
     /// <summary>It, for the founder.</summary>
     /// <param name="fault">Which.</param>

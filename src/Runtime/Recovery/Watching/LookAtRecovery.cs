@@ -14,7 +14,7 @@ namespace ControlCenter.Runtime.Recovery.Watching;
 public sealed record RepositoryLook(RepositoryIndex? Index, RepositoryFault? Fault, string? Text);
 
 /// <summary>One look at everything that recovery depends on: what is wrong is kept, and told of when it comes up and when it is over.</summary>
-public sealed class LookAtRecovery(Transactions transactions, Restic restic)
+public sealed class LookAtRecovery(Transactions transactions, RecoverySettings settings, Restic restic)
 {
     /// <summary>Asks the repository what is in it.</summary>
     public async Task<RepositoryLook> AskRepositoryAsync(CancellationToken cancellationToken)
@@ -37,7 +37,9 @@ public sealed class LookAtRecovery(Transactions transactions, Restic restic)
     public Task<IReadOnlyList<RecoveryProblem>> ExecuteAsync(RepositoryLook repository, CancellationToken cancellationToken) =>
         transactions.RunAsync(Caller.Host, async (unit, ct) =>
         {
-            var problems = RecoveryWatch.Problems(await ReadAsync(unit, repository, ct));
+            // One that was never used is about to be made, and not gone.
+            var known = repository.Fault != RepositoryFault.Missing || await WatchedRepository.IsKnownAsync(unit.Connection, settings, ct);
+            var problems = RecoveryWatch.Problems(await ReadAsync(unit, known ? repository : new RepositoryLook(null, null, null), ct));
             await KeepProblems.SetAsync(unit, null, problems, ct);
             return problems;
         }, cancellationToken);
