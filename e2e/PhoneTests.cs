@@ -25,7 +25,7 @@ public sealed class PhoneTests(Browser browser) : IClassFixture<Browser>
         await page.Keyboard.PressAsync("Enter");
         var sheet = page.GetByRole(AriaRole.Dialog, new PageGetByRoleOptions { Name = "More" });
         await Expect(sheet).ToBeVisibleAsync();
-        await Expect(sheet.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Runtimes", "Sessions", "Hosts", "Modules", "Costs", "Budgets", "Jobs", "Events", "Access"]);
+        await Expect(sheet.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Runtimes", "Sessions", "Hosts", "Modules", "Costs", "Budgets", "Recovery", "Jobs", "Events", "Access"]);
         await ShouldFitAThumbAsync(sheet.GetByRole(AriaRole.Link));
         (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical").Select(v => v.Id).ShouldBeEmpty();
 

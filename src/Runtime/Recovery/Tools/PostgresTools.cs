@@ -58,7 +58,7 @@ public sealed class PostgresTools(DatabaseAddress address, RecoverySettings sett
         return new Dictionary<string, string> { ["PGPASSFILE"] = path, ["HOME"] = settings.Folder };
     }
 
-    /// <summary>Runs one of them to its end.</summary>
+    /// <summary>Runs one of them to its end; everything else goes first.</summary>
     /// <param name="program">Which.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="grows">How much it has written, where it says nothing while it works: that this changes is its sign of life.</param>
@@ -71,6 +71,9 @@ public sealed class PostgresTools(DatabaseAddress address, RecoverySettings sett
             new ToolRun(await PathOfAsync(program, cancellationToken), arguments)
             {
                 Environment = Environment(),
+                IsUnhurried = true,
+                // One that only reads has no sign of life, and reads long where a cluster is large and the machine busy.
+                Silence = grows is null ? TimeSpan.FromHours(1) : TimeSpan.FromMinutes(10),
                 Works = grows is null ? null : () => grows() is var now && now != Interlocked.Exchange(ref before, now),
             },
             time, cancellationToken);

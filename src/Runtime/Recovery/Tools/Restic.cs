@@ -62,18 +62,19 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     /// <summary>Uploads a folder as a snapshot.</summary>
     /// <param name="folder">Its path.</param>
     /// <param name="tags">What it is marked with; none has a comma.</param>
-    /// <param name="progress">Is told how far it is, 0 to 1.</param>
+    /// <param name="isUnhurried">Whether everything else goes first.</param>
     /// <param name="cancellationToken">Breaks it off; what was uploaded is found again by the next.</param>
     /// <exception cref="ToolException">It failed, or something could not be read.</exception>
-    public async Task<ResticUpload> BackupAsync(string folder, IEnumerable<string> tags, IProgress<double>? progress, CancellationToken cancellationToken)
+    public async Task<ResticUpload> BackupAsync(string folder, IEnumerable<string> tags, bool isUnhurried, CancellationToken cancellationToken)
     {
         ResticUpload? upload = null;
         var done = "";
         var run = Run(["backup", "--json", "--host", Host, .. tags.SelectMany(t => new[] { "--tag", t }), folder]) with
         {
+            IsUnhurried = isUnhurried,
             OnLine = line =>
             {
-                var (told, now) = Told(line, progress);
+                var (told, now) = Told(line);
                 upload = told ?? upload;
                 return now != Interlocked.Exchange(ref done, now);
             },
@@ -159,6 +160,7 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
         var said = new List<string>();
         var run = Run(["check", "--no-lock", parts == 1 ? "--read-data" : $"--read-data-subset={part}/{parts}"]) with
         {
+            IsUnhurried = true,
             OnLine = line =>
             {
                 if (line.StartsWith("read ", StringComparison.Ordinal))
@@ -220,7 +222,7 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     }
 
     // What it came to, if it has; and what tells one line of progress from the next but the time, which passes by itself.
-    private static (ResticUpload? Upload, string Done) Told(string line, IProgress<double>? progress)
+    private static (ResticUpload? Upload, string Done) Told(string line)
     {
         if (!line.StartsWith('{'))
         {
@@ -233,11 +235,6 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
             case "summary":
                 return (told.RootElement.Deserialize<ResticUpload>(Json), line);
             case "status":
-                if (told.RootElement.TryGetProperty("percent_done", out var done))
-                {
-                    progress?.Report(done.GetDouble());
-                }
-
                 return (null, string.Join(' ', told.RootElement.EnumerateObject().Where(p => p.Name.EndsWith("_done", StringComparison.Ordinal)).Select(p => p.Value.GetRawText())));
             default:
                 return (null, line);

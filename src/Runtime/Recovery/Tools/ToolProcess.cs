@@ -14,6 +14,9 @@ internal sealed record ToolRun(string Program, IReadOnlyList<string> Arguments)
     /// <summary>Its whole environment beside PATH and the locale; the host's own is not handed on.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Whether everything else goes first (nice(1)): a copy of everything, or reading all of it, must not cost agents their answers.</summary>
+    public bool IsUnhurried { get; init; }
+
     /// <summary>A program that says and finishes nothing for so long hangs, and is ended.</summary>
     public TimeSpan Silence { get; init; } = TimeSpan.FromMinutes(10);
 
@@ -46,6 +49,9 @@ public sealed class ToolException(string message, int? exitCode = null, Reposito
 /// <summary>Runs programs of others: never through a shell, with an environment of their own, and never for ever.</summary>
 internal static class ToolProcess
 {
+    // A tenth of what everything else gets of a processor that all of them want.
+    private const string Niceness = "10";
+
     // Programs that complain at length say what matters last.
     private const int MostError = 8 * 1024;
     private const int MostOutput = 64 * 1024 * 1024;
@@ -56,7 +62,11 @@ internal static class ToolProcess
     /// <exception cref="ToolException">It is not there, or hung.</exception>
     public static async Task<ToolResult> RunAsync(ToolRun run, TimeProvider time, CancellationToken cancellationToken)
     {
-        var info = ServerCommand.StartInfo(run.Program, run.Arguments, asOwner: null);
+        var info = run.IsUnhurried
+            ? ServerCommand.StartInfo("nice", ["-n", Niceness, run.Program, .. run.Arguments], asOwner: null)
+            : ServerCommand.StartInfo(run.Program, run.Arguments, asOwner: null);
+        // Where the host finds them, nice does too.
+        info.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin";
         (info.RedirectStandardInput, info.RedirectStandardOutput, info.RedirectStandardError) = (true, true, true);
         foreach (var (name, value) in run.Environment)
         {

@@ -159,7 +159,7 @@ public sealed class StreamWal(
         ResticUpload upload;
         await using (await gate.AddAsync(cancellationToken))
         {
-            upload = await restic.BackupAsync(staged, SnapshotTags.Of(marks), progress: null, cancellationToken);
+            upload = await restic.BackupAsync(staged, SnapshotTags.Of(marks), isUnhurried: false, cancellationToken);
         }
 
         var seconds = Time.GetElapsedTime(began).TotalSeconds;
