@@ -78,7 +78,7 @@ public sealed class WatchTests
         look.Text.ShouldNotBeNull().ShouldStartWith("restic had not ended after 2 s");
         (await cluster.Look.ExecuteAsync(look, Stop)).Select(p => p.Title).ShouldBe(["The backup repository does not answer."]);
         // A transfer too: restic says every second that it is still there, and gets nothing done.
-        (await Should.ThrowAsync<ToolException>(() => restic.BackupAsync(cluster.Settings.WalFolder, ["kind=wal"], null, Stop))).Fault.ShouldBe(RepositoryFault.Hanging);
+        (await Should.ThrowAsync<ToolException>(() => restic.BackupAsync(cluster.Settings.WalFolder, ["kind=wal"], false, Stop))).Fault.ShouldBe(RepositoryFault.Hanging);
         silent.Stop();
         (await cluster.LookBy(restic).AskRepositoryAsync(Stop)).Fault.ShouldBe(RepositoryFault.Unreachable);
         (await Should.ThrowAsync<ToolException>(() => restic.EnsureAsync(Stop))).Message.ShouldStartWith("The repository cannot be reached");
