@@ -1,4 +1,5 @@
 using ControlCenter.Domain.Access;
+using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery.Tools;
 using Npgsql;
 
@@ -12,6 +13,9 @@ public sealed record PreparedBackup(MarkedSnapshot Marks, string Manifest);
 /// <summary>What all backups have in common: recorded from its beginning, made in a folder of its own, uploaded, recorded however it ended.</summary>
 public sealed class RunBackup(RecoverySettings settings, Restic restic, RepositoryGate gate, BackupLog log, TimeProvider time)
 {
+    private static readonly TimeSpan MakingTakes = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
     /// <summary>Runs one.</summary>
     /// <param name="kind">What it is of.</param>
     /// <param name="reason">Why, where somebody asked.</param>
@@ -38,7 +42,7 @@ public sealed class RunBackup(RecoverySettings settings, Restic restic, Reposito
             }
 
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            // The repository is made by the one host that ships the log, and by nobody else: two that make it at once leave one that opens to nobody.
+            await RepositoryIsThereAsync(cancellationToken);
             var prepared = await prepare(id, folder, cancellationToken);
             await (tell?.Invoke("uploading") ?? Task.CompletedTask);
             ResticUpload upload;
@@ -63,6 +67,21 @@ public sealed class RunBackup(RecoverySettings settings, Restic restic, Reposito
             {
                 Directory.Delete(folder, recursive: true);
             }
+        }
+    }
+
+    // It is made by the one host that ships the log, and by nobody else: two that make it at once leave one that opens to nobody.
+    // Who asks for a backup as soon as a host is up comes before that.
+    private async Task RepositoryIsThereAsync(CancellationToken cancellationToken)
+    {
+        for (var began = time.GetTimestamp(); !await restic.IsThereAsync(cancellationToken);)
+        {
+            if (time.GetElapsedTime(began) > MakingTakes)
+            {
+                throw new ToolException("There is no repository, and none was made: see what 'wal-stream' says under health.", null, RepositoryFault.Missing);
+            }
+
+            await Task.Delay(LookEvery, time, cancellationToken);
         }
     }
 
