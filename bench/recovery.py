@@ -3,7 +3,7 @@ import json
 from tools import *
 
 GIGABYTES = float(os.environ.get("RECOVERY_GB", "2"))
-EVENT = '{\\"kind\\":\\"bench.event\\",\\"data\\":{\\"n\\":1}}'
+EVENT = '{"kind":"bench.event","data":{"n":1}}'
 REPOSITORY = {"CC_BACKUP_REPOSITORY": str(HOME / "repository"), "CC_BACKUP_PASSWORD_FILE": str(HOME / "repository.password")}
 
 
