@@ -40,7 +40,8 @@ public sealed class DisasterTests : IAsyncLifetime
             var callers = Task.WhenAll(Enumerable.Range(0, Callers).Select(_ => PostAsync(posting.Token)));
             await _backedUp.ShippedAsync(began + TimeSpan.FromSeconds(8), Stop);
             // Between two shipments: the worst moment is just before the next.
-            await Task.Delay(TimeSpan.FromSeconds(7), Stop);
+            var shipped = DateTimeOffset.UtcNow;
+            await Patience.UntilAsync(() => _answered.Max(a => a.At) > shipped + TimeSpan.FromSeconds(7), Stop);
             await _backedUp.KillAllAsync();
             await posting.CancelAsync();
             await callers;

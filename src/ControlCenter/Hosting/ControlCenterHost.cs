@@ -9,6 +9,7 @@ using ControlCenter.Runtime.Execution.Definitions;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Hosts;
+using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Restore;
@@ -73,6 +74,7 @@ internal static class ControlCenterHost
         await app.Services.GetRequiredService<MigrateDatabase>().ExecuteAsync(cancellationToken);
         await FounderAccess.EnsureAsync(app.Services, settings, cancellationToken);
         await app.Services.GetRequiredService<RecordDeployment>().ExecuteAsync(HostVersion.Current, cancellationToken);
+        await app.Services.GetRequiredService<EnsureJobs>().ExecuteAsync(cancellationToken);
         await app.Services.GetRequiredService<RecordReplacement>().ExecuteAsync(cancellationToken);
         await app.Services.GetRequiredService<LoadCatalogue>().ExecuteAsync(cancellationToken);
         await app.Services.GetRequiredService<LocalHost>().EnsureAsync(cancellationToken);

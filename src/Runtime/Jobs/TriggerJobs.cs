@@ -9,9 +9,9 @@ using Npgsql;
 
 namespace ControlCenter.Runtime.Jobs;
 
-/// <summary>Sees to it that every job has a row and a trigger, and that the trigger is what its schedule says, whoever changed that on whatever host.</summary>
+/// <summary>Sees to it that every job has a trigger, and that the trigger is what its schedule says, whoever changed that on whatever host.</summary>
 public sealed class TriggerJobs(
-    NpgsqlDataSource database, RegisteredJobs jobs, PlanJobRuns plan, EnsureJobs ensure, JobSignal signal, TimeProvider time, ILoggerFactory loggers)
+    NpgsqlDataSource database, RegisteredJobs jobs, PlanJobRuns plan, JobSignal signal, TimeProvider time, ILoggerFactory loggers)
     : SupervisedService("job-triggers", time, loggers.CreateLogger<TriggerJobs>()), IActsOutside
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -19,7 +19,6 @@ public sealed class TriggerJobs(
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
-        await ensure.ExecuteAsync(stoppingToken);
         var applied = await SchedulesAsync(stoppingToken);
         foreach (var job in applied.Keys)
         {
@@ -64,7 +63,7 @@ public sealed class TriggerJobs(
     }
 }
 
-/// <summary>Gives every job of this host its row, with its own schedule where the founder has set none.</summary>
+/// <summary>Gives every job of this host its row, with its own schedule where the founder has set none, before anybody can ask for a run of it.</summary>
 public sealed class EnsureJobs(Transactions transactions, RegisteredJobs jobs)
 {
     // A machine in UTC says so by several names.

@@ -1,7 +1,5 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using ControlCenter.Runtime.Jobs;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ControlCenter.Tests.Jobs;
 
@@ -11,7 +9,6 @@ public sealed class TrimHistoryTests(HostFixture fixture) : JobBusTests(fixture)
     [Fact]
     public async Task History_goes_by_its_policy_after_a_dry_run_and_what_is_needed_stays()
     {
-        await Host.Services.GetRequiredService<EnsureJobs>().ExecuteAsync(Stop);
         var agent = await AgentAsync("any");
         var ticket = await TicketAsync();
         await TaskAsync(ticket);

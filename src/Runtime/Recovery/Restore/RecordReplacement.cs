@@ -11,7 +11,7 @@ namespace ControlCenter.Runtime.Recovery.Restore;
 /// Writes down, in the database that a host starts on, that it is a restored one: it knows of its own restore only what was so at its moment.
 /// A restored database has a history of its own from then on, so a base backup of it is taken at once.
 /// </summary>
-public sealed class RecordReplacement(Transactions transactions, EnsureJobs jobs, QueueJobRun queue, OwnCluster own)
+public sealed class RecordReplacement(Transactions transactions, QueueJobRun queue, OwnCluster own)
 {
     /// <summary>The event.</summary>
     public const string Replaced = "backup.database_replaced";
@@ -24,7 +24,6 @@ public sealed class RecordReplacement(Transactions transactions, EnsureJobs jobs
             return;
         }
 
-        await jobs.ExecuteAsync(cancellationToken);
         await transactions.RunAsync(Caller.Host, async (unit, ct) =>
         {
             if (outcome.Request.RestoreId is { } id)
