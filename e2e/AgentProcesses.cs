@@ -13,6 +13,9 @@ internal static class AgentProcesses
             pid > 0 && EnvironmentOf(pid) is var environment && environment.Contains(home, StringComparison.Ordinal)
             && environment.Contains($"CC_RUNTIME_ID={runtime}", StringComparison.Ordinal))];
 
+    /// <summary>Whether one of a runtime's processes is of this program.</summary>
+    public static bool AreOf(string home, string runtime, string program) => Of(home, runtime).Exists(pid => Read(pid, "comm").TrimEnd() == program);
+
     /// <summary>A variable as a process has it.</summary>
     public static string Variable(int pid, string name) =>
         EnvironmentOf(pid).Split('\0').First(v => v.StartsWith($"{name}=", StringComparison.Ordinal))[(name.Length + 1)..];
@@ -24,11 +27,13 @@ internal static class AgentProcesses
         kill.WaitForExit();
     }
 
-    private static string EnvironmentOf(int pid)
+    private static string EnvironmentOf(int pid) => Read(pid, "environ");
+
+    private static string Read(int pid, string what)
     {
         try
         {
-            return File.ReadAllText($"/proc/{pid}/environ");
+            return File.ReadAllText($"/proc/{pid}/{what}");
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {

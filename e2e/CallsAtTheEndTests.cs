@@ -7,6 +7,7 @@ using Npgsql;
 namespace ControlCenter.E2E;
 
 /// <summary>Model calls that are under way when the real host ends: killed, or told to stop.</summary>
+[Takes(seconds: 50)]
 public sealed class CallsAtTheEndTests : IAsyncLifetime
 {
     private const string KeyVariable = "CC_E2E_PROVIDER_KEY";

@@ -4,6 +4,7 @@ using ControlCenter.TestSupport;
 
 namespace ControlCenter.E2E;
 
+[Takes(seconds: 40)]
 public sealed class DatabaseAwayTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -82,8 +82,11 @@ public sealed class DisasterTests : IAsyncLifetime
         await Host.Founder.PostAsync("tickets", new { title = "Before the base" }, Stop);
         await _backedUp.TakeBaseAsync(Stop);
         await Host.Founder.PostAsync("tickets", new { title = "First" }, Stop);
+        var (leaver, watcher) = (await LetInAsync("leaver"), await LetInAsync("watcher"));
         var between = DateTimeOffset.UtcNow;
         await Host.Founder.PostAsync("tickets", new { title = "Second" }, Stop);
+        (await Host.Founder.PostAsync($"actors/{leaver.Id}/revoke", null, Stop)).IsRefused.ShouldBeFalse();
+        var rotated = (await Host.Founder.PostAsync($"actors/{watcher.Id}/rotate-key", null, Stop))["key"];
         await _backedUp.ShippedAsync(DateTimeOffset.UtcNow, Stop);
 
         var plan = (await Host.Founder.GetAsync(BackedUpHost.PlanTo(between), Stop)).Body!;
@@ -109,6 +112,12 @@ public sealed class DisasterTests : IAsyncLifetime
         Host.IsRunning.ShouldBeTrue(Host.Output);
         Host.ProcessId.ShouldBe(process);
         (await TitlesAsync()).ShouldBe(["Before the base", "First"], ignoreOrder: true);
+        // Who gets in does not go back in time.
+        foreach (var (key, status) in new[] { (leaver.Key, HttpStatusCode.Unauthorized), (watcher.Key, HttpStatusCode.Unauthorized), (rotated, HttpStatusCode.OK) })
+        {
+            (await Host.Client(key).GetAsync("tickets", Stop)).Status.ShouldBe(status);
+        }
+
         File.Exists(Path.Combine(replaced!["put_aside"]!.ToString(), "data", "PG_VERSION")).ShouldBeTrue();
         // Its history is a new one: without a base of its own nothing of it could be restored.
         await Patience.UntilAsync(
@@ -143,6 +152,13 @@ public sealed class DisasterTests : IAsyncLifetime
         await Host.StartAsync(Stop);
         (await TitlesAsync()).ShouldBe(["First"]);
         (await Host.Founder.GetAsync("restores", Stop)).Body!["items"]![0]!["state"]!.ToString().ShouldBe("replaced");
+    }
+
+    private async Task<(string Id, string Key)> LetInAsync(string name)
+    {
+        var actor = await Host.Founder.PostAsync("actors", new { name, role = "read_only_observer" }, Stop);
+        actor.IsRefused.ShouldBeFalse(actor.Body?.ToJsonString());
+        return (actor["actor_id"], actor["key"]);
     }
 
     private async Task<(string Task, string Agent, string Lease, long Token)> HeldTaskAsync()

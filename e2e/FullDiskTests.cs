@@ -4,6 +4,7 @@ using ControlCenter.TestSupport;
 
 namespace ControlCenter.E2E;
 
+[Takes(seconds: 50)]
 public sealed class FullDiskTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

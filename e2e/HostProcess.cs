@@ -16,6 +16,7 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
     public const string FounderKey = "founder-key-for-e2e";
 
     private readonly string _home = home ?? Path.Combine("/tmp", $"cc-e2e-{Guid.NewGuid():N}");
+    private readonly bool _isAnywhere = home is null;
     private readonly int _port = FreePort();
     private Process? _process;
 
@@ -47,6 +48,12 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        // Those that say where it is see a first start; the others need not wait for one.
+        if (_isAnywhere && database is null && !Directory.Exists(_home))
+        {
+            await MigratedCluster.CopyToAsync(_home, cancellationToken);
+        }
+
         var info = new ProcessStartInfo("dotnet") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         info.ArgumentList.Add(Program);
         if (verb is not null)

@@ -6,6 +6,7 @@ using ControlCenter.TestSupport;
 namespace ControlCenter.E2E;
 
 /// <summary>The bus runs agents on its own machine: in a process of their own, which outlives a bus that dies and ends with one that is told to stop.</summary>
+[Takes(seconds: 40)]
 public sealed class LocalRunnerTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

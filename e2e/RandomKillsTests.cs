@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.E2E;
 
 /// <summary>Whatever is killed, and whenever: each task is completed once, and nothing is left running that nobody asked for.</summary>
-[Collection(nameof(AloneOnTheMachine))]
+[Takes(seconds: 55)]
 public sealed class RandomKillsTests : IAsyncLifetime
 {
     // It works for some seconds, saves each step, and goes on from the last one saved. What the bus answers it tells by its exit code:

@@ -1,5 +1,5 @@
 using System.Net;
-using Deque.AxeCore.Playwright;
+using ControlCenter.TestSupport;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
@@ -35,6 +35,7 @@ public sealed class BackedUpBrowser : Browser
 }
 
 /// <summary>Backups, a restore to a second, and the running database's place, as the founder does them.</summary>
+[Takes(seconds: 150)]
 public sealed class RecoveryPagesTests(BackedUpBrowser browser) : IClassFixture<BackedUpBrowser>
 {
     private const float Patience = 120_000;
@@ -87,7 +88,7 @@ public sealed class RecoveryPagesTests(BackedUpBrowser browser) : IClassFixture<
             {
                 await page.ClickAsync("[aria-label='Just before: Ticket T-2: goes']");
                 await Expect(page.Locator(".near-lost").Last).ToContainTextAsync("Ticket T-2: goes", new LocatorAssertionsToContainTextOptions { Timeout = Patience });
-                await page.WaitForSelectorAsync(".wizard .notice.warn, .wizard >> text=Would not be there", new PageWaitForSelectorOptions { Timeout = Patience });
+                await page.WaitForSelectorAsync(".wizard .notice.warn, .wizard dt", new PageWaitForSelectorOptions { Timeout = Patience });
                 if (await page.Locator(".wizard .notice.warn").CountAsync() == 0)
                 {
                     await Expect(page.Locator(".wizard")).ToContainTextAsync("1 new ticket");
@@ -100,8 +101,7 @@ public sealed class RecoveryPagesTests(BackedUpBrowser browser) : IClassFixture<
 
     private static async Task LookAsync(IPage page, string name)
     {
-        var serious = (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical").ToList();
-        serious.Select(v => $"{name}: {v.Id} {string.Join(" | ", v.Nodes.Select(n => n.Html))}").ShouldBeEmpty();
+        await page.ShouldBeSoundAsync(name);
         if (Environment.GetEnvironmentVariable("CC_SCREENSHOTS") is { Length: > 0 } folder)
         {
             await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, $"recovery-{name}.png"), FullPage = true });

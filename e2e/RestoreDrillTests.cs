@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.E2E;
 
 /// <summary>Drills that start a bus: as a founder asks for them, of a host that runs from a folder as <c>./run</c> keeps them.</summary>
+[Takes(seconds: 95)]
 public sealed class RestoreDrillTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

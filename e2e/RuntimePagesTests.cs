@@ -1,11 +1,15 @@
 using System.Text.Json;
-using Deque.AxeCore.Playwright;
+using ControlCenter.TestSupport;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
 namespace ControlCenter.E2E;
 
-public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
+/// <summary>A host that runs agents itself, and a browser.</summary>
+public sealed class RunningBrowser() : Browser(new HostProcess(localRunner: true));
+
+[Takes(seconds: 90)]
+public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<RunningBrowser>
 {
     private const int Lines = 120_000;
 
@@ -154,6 +158,47 @@ public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator(".term-row").First).ToContainTextAsync("step 0 ");
     }
 
+    [Fact]
+    public async Task A_shell_is_typed_into_by_one_person_at_a_time_and_the_founder_takes_its_keyboard_over()
+    {
+        (await browser.Host.Founder.SendAsync(
+            HttpMethod.Put, "agent-definitions/console", JsonSerializer.SerializeToUtf8Bytes(new { name = "console", adapter = "process", command = new[] { "sh" }, terminal = true }), null, Stop)).IsRefused.ShouldBeFalse();
+        var runtime = (await browser.Host.Founder.PostAsync("runtimes", new { definition = "console" }, Stop))["runtime_id"];
+        var watch = (await browser.Host.Founder.PostAsync("actors", new { name = "Night watch", role = "emergency_operator" }, Stop))["key"];
+        var (operators, complaints) = await browser.SignInAsync(390, ColorScheme.Dark, watch);
+        await operators.GotoAsync($"/runtimes/{runtime}");
+        await Expect(operators.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 20_000 });
+        await operators.ClickAsync(".keyboard >> text=Take control");
+        await TypeAsync(operators, "echo $((6*7))");
+        await Expect(operators.Locator(".term-row.term-in").Last).ToHaveTextAsync("echo $((6*7))");
+        await Expect(operators.Locator(".term-rows")).ToContainTextAsync("42");
+
+        await TypeAsync(operators, "sleep 600");
+        await Patience.UntilAsync(() => AgentProcesses.AreOf(browser.Host.Home, runtime, "sleep"), Stop);
+        await operators.Keyboard.PressAsync("Control+C");
+        await Expect(operators.Locator(".term-row.term-in").Last).ToHaveTextAsync("[Ctrl-C]");
+        await TypeAsync(operators, "echo it ended with $?");
+        await Expect(operators.Locator(".term-rows")).ToContainTextAsync("it ended with 130");
+        AgentProcesses.AreOf(browser.Host.Home, runtime, "sleep").ShouldBeFalse();
+        await Expect(operators.Locator(".term-row.term-in")).ToHaveTextAsync(["echo $((6*7))", "sleep 600", "[Ctrl-C]", "echo it ended with $?"]);
+        await CheckAsync(operators, "keyboard-mine");
+
+        var (page, more) = await browser.SignInAsync();
+        await page.GotoAsync($"/runtimes/{runtime}");
+        await Expect(page.Locator(".keyboard")).ToContainTextAsync("Night watch has the keyboard since");
+        await Expect(page.Locator(".keyboard input")).ToHaveCountAsync(0);
+        await CheckAsync(page, "keyboard-another-s");
+        await page.ClickAsync(".keyboard >> text=Take over");
+        await page.ClickAsync("dialog[data-modal] >> text=Take over >> nth=-1");
+        await Expect(operators.Locator(".keyboard [role=alert]")).ToHaveTextAsync("founder has taken the keyboard over.");
+        await Expect(operators.Locator(".keyboard input, .keyboard button")).ToHaveCountAsync(0);
+        await TypeAsync(page, "echo $((21*3)) is mine");
+        await Expect(operators.Locator(".term-rows")).ToContainTextAsync("63 is mine");
+        await page.ClickAsync(".keyboard >> text=Give back");
+        await Expect(operators.Locator(".keyboard")).ToContainTextAsync("Nobody is at its keyboard.");
+        complaints.Concat(more).ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData(1440, ColorScheme.Light)]
     [InlineData(390, ColorScheme.Dark)]
@@ -184,6 +229,12 @@ public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
         _ => $"step {i} reading part {i % 13} of the export",
     };
 
+    private static async Task TypeAsync(IPage page, string line)
+    {
+        await page.FillAsync(".keyboard input", line);
+        await page.Keyboard.PressAsync("Enter");
+    }
+
     private static Task<int> FirstInSightAsync(IPage page) => page.EvaluateAsync<int>(
         "() => { const v = document.querySelector('.term-view').getBoundingClientRect(); return Number([...document.querySelectorAll('.term-row')].find(r => r.getBoundingClientRect().bottom > v.top + 1)?.dataset.line ?? -1); }");
 
@@ -213,23 +264,31 @@ public sealed class RuntimePagesTests(Browser browser) : IClassFixture<Browser>
                 "cost-events", new { access_path = "api", session_id = session.ToString(), billed_cost = cost, currency = "USD", tokens = new { input = 12_000, output = 900 } }, Stop)).IsRefused.ShouldBeFalse();
         }
 
-        foreach (var (width, scheme) in new[] { (1440, ColorScheme.Light), (1440, ColorScheme.Dark), (390, ColorScheme.Light), (390, ColorScheme.Dark) })
+        foreach (var width in new[] { 1440, 390 })
         {
-            var (page, complaints) = await browser.SignInAsync(width, scheme);
+            var (page, complaints) = await browser.SignInAsync(width);
             foreach (var path in new[] { "/", "/runtimes", $"/runtimes/{runtime}", "/hosts", "/sessions", $"/sessions/{session}", "/agents/definitions", $"/work/tasks/{task}" })
             {
                 await page.GotoAsync(path);
                 await page.WaitForSelectorAsync("h1");
                 await page.WaitForSelectorAsync(path.Contains("/runtimes/", StringComparison.Ordinal) || path.Contains("/sessions/", StringComparison.Ordinal) ? ".term-row" : ".card:not(.placeholder)");
-                var serious = (await page.RunAxe()).Violations.Where(v => v.Impact is "serious" or "critical").ToList();
-                serious.Select(v => $"{path} {width} {scheme}: {v.Id} {string.Join(" | ", v.Nodes.Take(3).Select(n => n.Html))}").ShouldBeEmpty();
-                (await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth")).ShouldBeLessThanOrEqualTo(0, $"{path} at {width}");
-                await LookAsync(page, $"{path.Replace(runtime, "one", StringComparison.Ordinal).Replace(session.ToString(), "one", StringComparison.Ordinal).Replace(task, "one", StringComparison.Ordinal).Trim('/').Replace('/', '-')}-{width}-{scheme}");
+                var name = path.Replace(runtime, "one", StringComparison.Ordinal).Replace(session.ToString(), "one", StringComparison.Ordinal).Replace(task, "one", StringComparison.Ordinal).Trim('/').Replace('/', '-');
+                await CheckAsync(page, $"{name}-{width}");
             }
 
             complaints.Where(c => !c.Contains("404", StringComparison.Ordinal)).ShouldBeEmpty();
             await page.Context.CloseAsync();
         }
+    }
+
+    private static async Task CheckAsync(IPage page, string name)
+    {
+        (await page.EvaluateAsync<int>("document.documentElement.scrollWidth - innerWidth")).ShouldBeLessThanOrEqualTo(0, name);
+        await page.InBothThemesAsync(async scheme =>
+        {
+            await page.ShouldBeSoundAsync($"{name} {scheme}");
+            await LookAsync(page, $"{name}-{scheme}");
+        });
     }
 
     private static async Task LookAsync(IPage page, string name)

@@ -1,8 +1,10 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.E2E;
 
+[Takes(seconds: 70)]
 public sealed class SampleAgentTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

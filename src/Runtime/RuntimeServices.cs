@@ -6,6 +6,7 @@ using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Execution.Transcripts;
 using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Execution.Keyboard;
 using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
@@ -163,6 +164,7 @@ public static class RuntimeServices
         services.AddSingleton<AppendOutput>();
         services.AddSingleton<TranscriptQueries>();
         services.AddSingleton<ReplayTools>();
+        services.AddSingleton<RetainedHistory, OldTranscripts>();
         services.AddService<KeepTranscripts>();
 
         services.TryAddSingleton(new PrimaryCandidate(Guid.CreateVersion7(), Environment.MachineName, "host"));
@@ -227,6 +229,7 @@ public static class RuntimeServices
         // In the order in which they are trimmed: what keeps others alive goes first.
         services.AddSingleton<RetainedHistory, OldCheckpoints>();
         services.AddSingleton<RetainedHistory, OldInterventions>();
+        services.AddSingleton<RetainedHistory, OldInputs>();
         services.AddSingleton<RetainedHistory, OldLeases>();
         services.AddSingleton<RetainedHistory, OldHostSamples>();
         services.AddSingleton<RetainedHistory, OldJobRuns>();

@@ -1,3 +1,4 @@
 using ControlCenter.TestSupport;
 
 [assembly: AssemblyFixture(typeof(TestClusterLifetime))]
+[assembly: TestCollectionOrderer(typeof(LongestFirst))]

@@ -10,32 +10,63 @@ internal static class FounderAccess
 {
     private const string KeyFile = "founder.key";
 
+    // Left by a restore on an empty folder, until the next start has dealt with it. That the file is missing says nothing by itself: a
+    // founder may keep the key elsewhere, and of two hosts on one database one has never had it.
+    private const string LostMark = "founder.key.lost";
+
+    /// <summary>Takes note that a database was restored into a folder that has no founder's key: the next start makes a new one, unless it finds one by then.</summary>
+    /// <returns>Whether there is none.</returns>
+    public static async Task<bool> MarkLostAsync(string home, CancellationToken cancellationToken)
+    {
+        if (File.Exists(Path.Combine(home, KeyFile)))
+        {
+            return false;
+        }
+
+        await File.WriteAllTextAsync(
+            Path.Combine(home, LostMark), "A database was restored here without the founder's key. The next start revokes that one and makes another, unless founder.key is here by then or CC_FOUNDER_KEY is set.\n", cancellationToken);
+        return true;
+    }
+
     /// <summary>Sees to it that there is a key. One that was made here is shown once and written to a file that only its owner can read.</summary>
     public static async Task EnsureAsync(IServiceProvider services, HostSettings settings, CancellationToken cancellationToken)
     {
-        var (made, givenIsRevoked) = await services.GetRequiredService<FirstStart>().EnsureFounderKeyAsync(settings.FounderKey, cancellationToken);
+        var (path, mark) = (Path.Combine(settings.Home, KeyFile), Path.Combine(settings.Home, LostMark));
+        var isLost = File.Exists(mark) && settings.FounderKey is null && !File.Exists(path);
+        var (made, givenIsRevoked) = await services.GetRequiredService<FirstStart>().EnsureFounderKeyAsync(settings.FounderKey, isLost, cancellationToken);
         if (givenIsRevoked)
         {
             await Console.Out.WriteLineAsync("\n  CC_FOUNDER_KEY is a key that was revoked or rotated away: it opens nothing. Take it out of the settings, or set a new one.\n");
         }
 
-        if (made is null)
+        if (made is not null)
         {
-            return;
+            await KeepAsync(made, path, isLost, cancellationToken);
         }
 
-        var path = Path.Combine(settings.Home, KeyFile);
-        await using (var file = new FileStream(path, new FileStreamOptions
+        // Last: a host that dies before has written no key down, and the next one makes another.
+        File.Delete(mark);
+    }
+
+    private static async Task KeepAsync(string made, string path, bool isLost, CancellationToken cancellationToken)
+    {
+        // Whole or not at all: by a file that a host left empty when it died, the next one would take the key for written down.
+        var next = path + ".new";
+        File.Delete(next);
+        await using (var file = new FileStream(next, new FileStreamOptions
         {
-            Mode = FileMode.Create,
+            Mode = FileMode.CreateNew,
             Access = FileAccess.Write,
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         }))
         {
             await file.WriteAsync(System.Text.Encoding.UTF8.GetBytes(made + "\n"), cancellationToken);
+            file.Flush(flushToDisk: true);
         }
 
-        await Console.Out.WriteLineAsync($"\n  Founder key (shown once, also in {path}):\n  {made}\n");
+        File.Move(next, path, overwrite: true);
+
+        await Console.Out.WriteLineAsync($"\n  {(isLost ? "The database was restored without its founder's key, which is revoked. The new one" : "Founder key")} (shown once, also in {path}):\n  {made}\n");
     }
 
     /// <summary>Says where the host listens, and prints a link that signs the founder in once.</summary>

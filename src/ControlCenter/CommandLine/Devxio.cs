@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using ControlCenter.BuiltInAgents;
 
 namespace ControlCenter.CommandLine;
@@ -13,6 +14,8 @@ internal static class Devxio
         SurfaceVerbs.Go,
         SurfaceVerbs.Mo,
         RestoreVerb.Restore,
+        JobVerbs.Jobs,
+        CostVerbs.Cost,
         BuiltInVerbs.Loop,
         BuiltInVerbs.Webhook,
     };
@@ -29,7 +32,7 @@ internal static class Devxio
                 error.WriteLine(problem.Message);
             }
 
-            error.WriteLine($"See {string.Join(' ', (string[])["./devxio", .. parsed.CommandResult.Command is RootCommand ? [] : (string[])[parsed.CommandResult.Command.Name]])} --help.");
+            error.WriteLine($"See {string.Join(' ', Verbs(parsed.CommandResult))} --help.");
             return Task.FromResult(ExitCode.Usage);
         }
 
@@ -39,4 +42,8 @@ internal static class Devxio
             Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null,
         });
     }
+
+    // As they are typed: ./devxio jobs run.
+    private static IEnumerable<string> Verbs(CommandResult command) =>
+        command.Parent is CommandResult parent ? [.. Verbs(parent), command.Command.Name] : ["./devxio"];
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using ControlCenter.Access;
 using ControlCenter.Hosting;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Files;
@@ -96,6 +97,7 @@ internal static class RestoreVerb
                 var restored = await restore.ExecuteAsync(plan, into.FullName, new Line(output), cancellationToken);
                 await RestoreReport.WriteAsync(restored, output);
                 await FilesAsync(restic, index, plan, into.FullName, output, cancellationToken);
+                await FounderAsync(into.FullName, output, cancellationToken);
                 await output.WriteLineAsync(restored.Passed ? $"Start it with: CC_HOME={into.FullName} ./run" : $"It is in {into.FullName}, and not as it should be.");
                 return restored.Passed ? ExitCode.Ok : ExitCode.Damaged;
             }
@@ -151,8 +153,22 @@ internal static class RestoreVerb
             return ExitCode.Usage;
         }
 
+        if (aside is null)
+        {
+            await FounderAsync(home, output, cancellationToken);
+        }
+
         await output.WriteLineAsync($"It is the database of {home} now{(aside is null ? "" : $"; the one of before is {aside}")}. Start it with: CC_HOME={home} ./run");
         return restored.Passed ? ExitCode.Ok : ExitCode.Damaged;
+    }
+
+    // Keys are in no backup: who restores after a loss has the machine and the repository's password, and gets in by those.
+    private static async Task FounderAsync(string home, TextWriter output, CancellationToken cancellationToken)
+    {
+        if (await FounderAccess.MarkLostAsync(home, cancellationToken))
+        {
+            await output.WriteLineAsync("The founder's key is in no backup. The first start revokes it, makes a new one and says where it is; to go on with the one of before, put founder.key there first, or set CC_FOUNDER_KEY.");
+        }
     }
 
     private static async Task FilesAsync(Restic restic, RepositoryIndex index, RestorePlan plan, string folder, TextWriter output, CancellationToken cancellationToken)

@@ -38,7 +38,7 @@ internal static partial class RunnerProcess
         while (true)
         {
             var isLast = stopping.IsCancellationRequested;
-            using var runner = new HostRunner(
+            var runner = new HostRunner(
                 new RunnerOptions(folder, Program), RunnerParts.StandardWith(logger), connection, facts, logger, TimeProvider.System);
             try
             {

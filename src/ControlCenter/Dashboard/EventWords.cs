@@ -1,5 +1,8 @@
+using System.Globalization;
 using System.Text.Json;
 using ControlCenter.Domain.Events;
+using ControlCenter.Domain.Execution;
+using ControlCenter.Domain.Text;
 
 namespace ControlCenter.Dashboard;
 
@@ -21,6 +24,11 @@ internal static class EventWords
         string Text(string name) => data.ValueKind == JsonValueKind.Object && data.TryGetProperty(name, out var value)
             ? Shortened(value.ValueKind == JsonValueKind.String ? value.GetString()! : value.ValueKind == JsonValueKind.Null ? "" : value.GetRawText())
             : "";
+
+        // A moment is there to the tick; somebody who reads along wants its second.
+        string Moment(string name) => DateTimeOffset.TryParse(Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            ? at.UtcDateTime.ToString("d MMM yyyy, HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)
+            : Text(name);
 
         string With(string words, string name) => Text(name) is { Length: > 0 } text ? $"{words}: {text}" : words;
 
@@ -63,11 +71,33 @@ internal static class EventWords
             "runtime.stop_requested" => With("The runtime is to stop", "why"),
             "runtime.desired_changed" => $"The runtime is to {Text("desired")}",
             "runtime.ended" => $"The runtime has ended, {Text("end").Replace('_', ' ')}{(Text("detail") is { Length: > 0 } detail ? $": {detail}" : "")}",
+            "runtime.control_taken" => $"{Text("by")} sits at the keyboard of {Text("agent_name")}",
+            "runtime.control_taken_over" => $"{Text("by")} took the keyboard of {Text("agent_name")} over from {Text("from")}",
+            "runtime.control_ended" => $"{Text("held_by")} no longer has the keyboard of {Text("agent_name")}: {Text("why")}",
+            "runtime.input" => (Text("characters"), Text("key")) switch
+            {
+                ("0", var key) => $"{Text("by")} pressed {Key(key)} at the keyboard of {Text("agent_name")}",
+                (var count, "enter") => $"{Text("by")} typed a line of {count} into {Text("agent_name")}",
+                var (count, key) => $"{Text("by")} typed {count} and {Key(key)} into {Text("agent_name")}",
+            },
+            "runtime.input_lost" => Text("count") == "1" ? $"An input for {Text("agent_name")} was not typed" : $"{Text("count")} inputs for {Text("agent_name")} were not typed",
+            "runtime.waiting" => With("The runtime waits", "waits_for"),
             "runtime.scaling_trigger" => $"More room is needed: {Text("why")}",
             "runtime.scaling_over" => "There is room again",
             "runtime.stuck" => $"{Text("agent_name")} seems to be stuck: {Text("reason")}",
             "runtime.unstuck" => "The runtime makes progress again",
             "runtime.session_uncertain" => $"It is uncertain whether {Text("agent_name")} can go on",
+            "runtime.session_interrupted" => $"The session of {Text("agent_name")} was interrupted",
+            "runtime.session_decided" => With("Decided about an uncertain session", "choice"),
+            "runtime.boot_report" => $"The bus has started: of what was in flight, {Text("resumed")} went on and {Text("ended")} ended",
+            "runtime.host_invited" => $"Host {Text("name")} may join",
+            "runtime.host_joined" => $"Host {Text("name")} has joined",
+            "runtime.host_online" => $"Host {Text("name")} is online",
+            "runtime.host_draining" => With($"Host {Text("name")} takes nothing new", "why"),
+            "runtime.host_lost" => With($"Host {Text("name")} is lost", "why"),
+            "runtime.host_left" => With($"Host {Text("name")} has left", "why"),
+            "agent.definition_refused" => $"The definition {(Text("path") is { Length: > 0 } file ? file : Text("name"))} is refused: {Text("problem")}",
+            "task.dependencies_changed" => "What the task waits for has changed",
             "agent.definition_changed" => $"The definition {Text("name")} is at version {Text("version")}",
             "governor.catalogue_changed" => $"What can be called has changed, by {Text("by")}",
             "governor.breaker_opened" => $"{Text("module")} of {Text("provider")} failed {Text("failures")} times in a row and is left alone",
@@ -109,7 +139,8 @@ internal static class EventWords
             "security.access_refused" => $"Refused: {Text("by")} tried {Text("subject")}",
             "security.actor_created" => $"Let in: {Text("name")}, {Text("role").Replace('_', ' ')}",
             "security.key_created" => "Key made",
-            "security.key_revoked" => $"Key of {Text("name")} {Text("why")}",
+            "security.key_revoked" => Text("why") is var why && (why == "rotated" || why.StartsWith("revoked", StringComparison.Ordinal)) ? $"Key of {Text("name")} {why}" : $"Key of {Text("name")} ended: {why}",
+            "security.keys_carried_over" => "Keys that were revoked stay so, and new ones stay good, in the restored database",
             "bus.rate_limit_warning" => $"{Text("actor")} goes beyond its normal rate of {Text("what")}",
             "bus.rate_limited" => $"{Text("actor")} is turned away: too many {Text("what")}",
             "cost.recorded" => Text("events") == "1" ? With("Cost recorded", "module_id") : $"{Text("events")} costs recorded",
@@ -130,9 +161,13 @@ internal static class EventWords
             "backup.restore_drill.passed" => $"Restore drill passed: {Text("scenario").Replace('_', ' ')}, in {Text("seconds")} s",
             "backup.restore_drill.failed" => With($"Restore drill failed: {Text("scenario").Replace('_', ' ')}", "problem"),
             "backup.restore_drill.explained" => With($"Root cause of a drill, by {Text("by")}", "cause"),
-            "backup.restore_requested" => $"Restore asked for: {Text("to")}",
-            "backup.database_replaced" => $"The database is one that was restored to {Text("to")}",
-            "backup.restored" => $"The database is as of {Text("to")}",
+            "backup.restore_requested" => $"Restore asked for: {Moment("to")}",
+            "backup.database_replaced" => $"The database is one that was restored to {Moment("to")}",
+            "backup.database_not_replaced" => With("The running database was not replaced", "problem"),
+            "backup.log_probed" => Text("problem") is { Length: > 0 } fault ? $"Log that was fetched back is not sound: {fault}" : "Log was fetched back and is sound",
+            "backup.restored" => $"The database is as of {Moment("to")}",
+            "backup.restore_started" => $"Restore begun: {Moment("to")}",
+            "backup.hook_failed" => With($"The recovery hook could not be told of {Text("event")}", "problem"),
             "backup.restore_ended" => "A restore is there, and was looked at",
             "backup.restore_failed" => With("A restore failed", "problem"),
             "backup.restore_removed" => "A restore's folder was removed",
@@ -147,6 +182,8 @@ internal static class EventWords
             _ => $"{kind} {Shortened(data.GetRawText())}",
         };
     }
+
+    private static string Key(string wire) => wire.Length > 0 && WireNames<TerminalKey>.TryParse(wire, out var key) ? TerminalInput.NameOf(key) : wire;
 
     private static string Capital(string word) => word.Length > 0 ? char.ToUpperInvariant(word[0]) + word[1..] : word;
 
@@ -167,6 +204,11 @@ internal static class EventLinks
         "runtime" => $"/runtimes/{record.SubjectId}",
         "session" => $"/sessions/{record.SubjectId}",
         "agent_definition" => "/agents/definitions",
+        "host" => "/hosts",
+        "restore" when record.SubjectId.Length > 0 => $"/recovery/restores/{record.SubjectId}",
+        "restore_drill" => $"/recovery/drills/{record.SubjectId}",
+        "backup" or "repository" or "restore" => "/recovery",
+        "incident_pin" => "/jobs/trim-history",
         _ when record.TaskId is { } task => $"/work/tasks/{task}",
         "ticket" => $"/work/{record.SubjectId}",
         _ => $"/events?at={record.Seq}",

@@ -123,6 +123,7 @@ public sealed record StatusLook(string Tone, string Icon, string Word)
         "governor.job_failed" or "governor.job_missed" => new("bad", "repeat", "Job"),
         _ when kind.StartsWith("governor.job_", StringComparison.Ordinal) => new("", "repeat", "Job"),
         "backup.failed" or "backup.verification_failed" or "backup.wal_lost" or "backup.restore_drill.failed" or "backup.restore_failed" => new("bad", "archive", "Backup"),
+        "backup.hook_failed" => new("warn", "plug", "Hook"),
         _ when kind.StartsWith("backup.", StringComparison.Ordinal) => new("", "archive", "Backup"),
         "governor.breaker_opened" => new("bad", "plug", "Breaker opened"),
         "governor.breaker_closed" or "governor.breaker_reset" => new("good", "check", "Breaker closed"),

@@ -1,6 +1,7 @@
 using ControlCenter.Bus;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Execution;
+using ControlCenter.Runtime.Execution.Keyboard;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Queries;
 
@@ -23,6 +24,13 @@ internal static class RuntimeEndpoints
             "/runtimes", 201, (command, call) => command.ExecuteAsync(call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapCommand<StopRuntime, StopRuntimeRequest, StoppedRuntime>(
             "/runtimes/{id}/stop", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapQuery<KeyboardQueries, KeyboardView>("/runtimes/{id}/control", "runtime", (keyboards, http) => keyboards.FindAsync(BusRoutes.IdIn(http), http.RequestAborted));
+        routes.MapCommand<TakeControl, TakeControlRequest, ControlTaken>(
+            "/runtimes/{id}/control", 200, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
+        routes.MapRemoval<ReleaseControl>(
+            "/runtimes/{id}/control", (command, call) => command.ExecuteAsync(call.Id(), BusRoutes.OptionalId(call.Http, "control_id"), call.Caller, call.Aborted));
+        routes.MapCommand<TypeInput, TypeInputRequest, InputView>(
+            "/runtimes/{id}/input", 201, (command, call) => command.ExecuteAsync(call.Id(), call.Request, call.Caller, call.Idempotency, call.Aborted));
         routes.MapQuery<SessionQueries, Page<SessionView>>("/sessions", "list", async (sessions, http) => await sessions.ListAsync(
             new SessionFilter(BusRoutes.OptionalWord<SessionState>(http, "state"), BusRoutes.OptionalId(http, "agent"), BusRoutes.OptionalId(http, "task")),
             BusRoutes.PageIn(http), http.RequestAborted));

@@ -3,6 +3,7 @@ using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Models;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Hooks;
 using Npgsql;
 
 namespace ControlCenter.Hosting;
@@ -22,7 +23,7 @@ internal sealed record HostSettings(
     /// <summary>The model gateway's settings (<c>CC_MODELS</c>, <c>CC_GATEWAY_BODY_MIB</c>).</summary>
     public GatewayOptions Gateway { get; init; } = new();
 
-    /// <summary>Where backups go (<c>CC_BACKUP_REPOSITORY</c>, <c>CC_BACKUP_PASSWORD_FILE</c>, <c>CC_BACKUP_CREDENTIALS_FILE</c>); null where none are taken.</summary>
+    /// <summary>Where backups go (<c>CC_BACKUP_REPOSITORY</c>, <c>CC_BACKUP_PASSWORD_FILE</c>, <c>CC_BACKUP_CREDENTIALS_FILE</c>, <c>CC_BACKUP_ESCROW_FILE</c>), and who is told of them (<c>CC_RECOVERY_HOOK</c>); null where none are taken.</summary>
     public RecoverySettings? Recovery { get; init; }
 
     /// <summary>Whether the bus runs agents on its own machine (<c>CC_LOCAL_RUNNER</c>); on unless said.</summary>
@@ -66,7 +67,8 @@ internal sealed record HostSettings(
             Agents = Value("CC_AGENTS") is { } agents ? FolderOf("CC_AGENTS", agents) : null,
             Gateway = new GatewayOptions(Value("CC_MODELS") is { } path ? Path.GetFullPath(path) : null, BodyMiBOf(Value("CC_GATEWAY_BODY_MIB"))),
             Recovery = RecoveryOf(
-                Path.GetFullPath(Value("CC_HOME") ?? "./data"), Value("CC_BACKUP_REPOSITORY"), Value("CC_BACKUP_PASSWORD_FILE"), Value("CC_BACKUP_CREDENTIALS_FILE")),
+                Path.GetFullPath(Value("CC_HOME") ?? "./data"), Value("CC_BACKUP_REPOSITORY"), Value("CC_BACKUP_PASSWORD_FILE"), Value("CC_BACKUP_CREDENTIALS_FILE"),
+                Value("CC_BACKUP_ESCROW_FILE"), Value("CC_RECOVERY_HOOK")),
             LocalRunner = !isRehearsal && OneOf("CC_LOCAL_RUNNER", Value("CC_LOCAL_RUNNER") ?? "on", ["on", "off"]) == "on",
             IsRehearsal = isRehearsal,
         };
@@ -93,25 +95,44 @@ internal sealed record HostSettings(
 
     /// <summary>Reads and checks where backups are.</summary>
     /// <exception cref="SettingException">Half of it is said, or a file is not there.</exception>
-    internal static RecoverySettings? RecoveryOf(string home, string? repository, string? passwordFile, string? credentialsFile)
+    internal static RecoverySettings? RecoveryOf(
+        string home, string? repository, string? passwordFile, string? credentialsFile, string? escrowFile = null, string? hook = null)
     {
         if (repository is null)
         {
-            return (passwordFile ?? credentialsFile) is not null
-                ? throw new SettingException(passwordFile is null ? "CC_BACKUP_CREDENTIALS_FILE" : "CC_BACKUP_PASSWORD_FILE", passwordFile ?? credentialsFile!, "nothing, or CC_BACKUP_REPOSITORY with it")
-                : null;
+            (string Name, string? Value)[] alone =
+            [
+                ("CC_BACKUP_PASSWORD_FILE", passwordFile), ("CC_BACKUP_CREDENTIALS_FILE", credentialsFile), ("CC_BACKUP_ESCROW_FILE", escrowFile), ("CC_RECOVERY_HOOK", hook),
+            ];
+            return alone.FirstOrDefault(s => s.Value is not null) is { Value: { } said } setting ? throw new SettingException(setting.Name, said, "nothing, or CC_BACKUP_REPOSITORY with it") : null;
         }
 
         // A path may be relative; what restic knows by a scheme is passed on as it is.
         var isPath = repository[0] is '/' or '.' || !repository.Contains(':', StringComparison.Ordinal);
         var place = isPath ? Path.GetFullPath(repository) : repository;
-        return new RecoverySettings(
-            Path.Combine(home, "recovery"), place, FileOf("CC_BACKUP_PASSWORD_FILE", passwordFile ?? throw new SettingException("CC_BACKUP_PASSWORD_FILE", "", "the file with the repository's password")),
-            credentialsFile is null ? null : FileOf("CC_BACKUP_CREDENTIALS_FILE", credentialsFile))
+        var password = FileOf("CC_BACKUP_PASSWORD_FILE", passwordFile ?? throw new SettingException("CC_BACKUP_PASSWORD_FILE", "", "the file with the repository's password"));
+        return new RecoverySettings(Path.Combine(home, "recovery"), place, password, credentialsFile is null ? null : FileOf("CC_BACKUP_CREDENTIALS_FILE", credentialsFile))
         {
             IsBesideData = isPath && (place + "/").StartsWith(home + "/", StringComparison.Ordinal),
+            EscrowFile = escrowFile is null ? null : EscrowOf(escrowFile, password, home),
+            Hook = new RecoveryHook(hook is null ? null : ProgramOf("CC_RECOVERY_HOOK", hook)),
         };
     }
+
+    // It need not be there: a stick that is not mounted is told of by the watch, and keeps no bus from starting.
+    private static string EscrowOf(string path, string password, string home)
+    {
+        var full = Path.GetFullPath(path);
+        var real = File.Exists(full) ? File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full : full;
+        return real == (File.ResolveLinkTarget(password, returnFinalTarget: true)?.FullName ?? password) ? throw new SettingException("CC_BACKUP_ESCROW_FILE", path, "another file than CC_BACKUP_PASSWORD_FILE: a second copy of the password, kept elsewhere")
+            : (real + "/").StartsWith(home + "/", StringComparison.Ordinal) ? throw new SettingException("CC_BACKUP_ESCROW_FILE", path, "a file outside of CC_HOME, with which it would be lost")
+            : full;
+    }
+
+    private static string ProgramOf(string name, string path) =>
+        File.Exists(path) && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0
+            ? Path.GetFullPath(path)
+            : throw new SettingException(name, path, "a program that is there and may be run");
 
     private static string FileOf(string name, string path) =>
         File.Exists(path) ? Path.GetFullPath(path) : throw new SettingException(name, path, "a file that is there");

@@ -15,6 +15,9 @@ public sealed record AgentDefinition
     /// <summary>Program and arguments. Needed by <c>process</c>; for a command-line agent it replaces the program's own name.</summary>
     public IReadOnlyList<string> Command { get; init; } = [];
 
+    /// <summary>Its program is run in a terminal (<c>process</c> only), so that it can be worked with at a keyboard as in a shell.</summary>
+    public bool Terminal { get; init; }
+
     /// <summary>Where a remote agent is called (<c>http</c>).</summary>
     public string? Url { get; init; }
 

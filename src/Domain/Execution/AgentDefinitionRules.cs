@@ -102,6 +102,11 @@ public static partial class AgentDefinitionRules
             yield return ("command", much);
         }
 
+        if (definition.Terminal && !TerminalInput.IsTakenBy(definition))
+        {
+            yield return ("terminal", $"Only the adapter 'process' gives its program one; the programs of '{Shown(definition.Adapter)}' speak over pipes.");
+        }
+
         if (definition.Adapter == "http")
         {
             if (UrlProblem(definition.Url) is { } problem)

@@ -20,6 +20,7 @@ public static class ProblemTypes
     public const string FounderLockedOut = "founder_locked_out";
     public const string InvalidTransition = "invalid_transition";
     public const string LeaseLost = "lease_lost";
+    public const string ControlHeld = "control_held";
     public const string NoInstanceFree = "no_instance_free";
     public const string ActionChanged = "action_changed";
     public const string AlreadyDecided = "already_decided";
@@ -61,6 +62,7 @@ public static class ProblemTypes
         [FounderLockedOut] = (409, "A founder would be locked out"),
         [InvalidTransition] = (409, "The present state does not allow that"),
         [LeaseLost] = (409, "The lease is no longer in force"),
+        [ControlHeld] = (409, "Somebody else has control"),
         [NoInstanceFree] = (409, "As many as may run are running"),
         [ActionChanged] = (409, "The action is not the one that was looked at"),
         [AlreadyDecided] = (409, "It has been decided, or has expired"),

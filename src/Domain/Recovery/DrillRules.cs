@@ -70,6 +70,6 @@ public static class DrillRules
     public static int FailedInARow(IEnumerable<DrillState> latest) =>
         latest.Where(s => s is DrillState.Passed or DrillState.Failed).TakeWhile(s => s == DrillState.Failed).Count();
 
-    /// <summary>The founder is asked once so many drills of a scenario have failed in a row: 2.</summary>
+    /// <summary>The founder is asked, once, when so many drills of a scenario have failed in a row: 2.</summary>
     public const int EscalatedAfter = 2;
 }

@@ -42,3 +42,16 @@ public enum RepositoryFault
     /// <summary>There is no room left, here or there.</summary>
     Full,
 }
+
+/// <summary>Why the second copy of the repository's password is none.</summary>
+public enum EscrowFault
+{
+    /// <summary>It is not there.</summary>
+    Missing,
+
+    /// <summary>It is there and cannot be read.</summary>
+    Unreadable,
+
+    /// <summary>What is in it does not open the repository.</summary>
+    Wrong,
+}

@@ -52,6 +52,12 @@ public sealed record RecoveryReading(DateTimeOffset Now, DateTimeOffset WatchedS
     /// <summary>Where what was fetched back from the repository is not what was written, by the daily probe; null where it is.</summary>
     public string? ProbeProblem { get; init; }
 
+    /// <summary>Why the second copy of the repository's password is none, by the last look at it; null where it opens the repository, or nobody has named one.</summary>
+    public EscrowFault? Escrow { get; init; }
+
+    /// <summary>When it last opened the repository.</summary>
+    public DateTimeOffset? EscrowOpenedAt { get; init; }
+
     /// <summary>Settings of the server that are not as continuous log needs them, each in words.</summary>
     public IReadOnlyList<string> WrongSettings { get; init; } = [];
 
@@ -84,8 +90,16 @@ public static class RecoveryWatch
         return [.. Found(reading).OrderByDescending(p => p.Severity).ThenBy(p => p.Cause, StringComparer.Ordinal)];
     }
 
+    /// <summary>What is wrong with the second copy of the password, as it goes on from there: <c>is not there</c>.</summary>
+    public static string Words(EscrowFault fault) => fault switch
+    {
+        EscrowFault.Missing => "is not there",
+        EscrowFault.Unreadable => "cannot be read",
+        _ => "does not open the repository",
+    };
+
     private static IEnumerable<RecoveryProblem> Found(RecoveryReading r) =>
-        new[] { Repository(r), Lag(r), Failing(r), Base(r), BaseWithoutLog(r), Slot(r), Checked(r), Probe(r), Settings(r), KeptBack(r) }.OfType<RecoveryProblem>().Concat(Gaps(r));
+        new[] { Repository(r), Lag(r), Failing(r), Base(r), BaseWithoutLog(r), Slot(r), Checked(r), Probe(r), Settings(r), KeptBack(r), Escrow(r) }.OfType<RecoveryProblem>().Concat(Gaps(r));
 
     private static RecoveryProblem? Repository(RecoveryReading r) => r.Fault switch
     {
@@ -183,6 +197,13 @@ public static class RecoveryWatch
         "files-with-secrets", AlertSeverity.Warning,
         string.Create(CultureInfo.InvariantCulture, $"{(r.KeptBackFiles.Count == 1 ? "A file was" : $"{r.KeptBackFiles.Count} files were")} kept back from the backup: a secret is in {(r.KeptBackFiles.Count == 1 ? "it" : "them")}."),
         string.Join("; ", r.KeptBackFiles), "Take the secret out of the file, and change the secret.");
+
+    // Nothing is lost while the first copy is there, and everything once it is not.
+    private static RecoveryProblem? Escrow(RecoveryReading r) => r.Escrow is not { } fault ? null : new RecoveryProblem(
+        "password-escrow", AlertSeverity.Warning,
+        $"The second copy of the repository's password {Words(fault)}.",
+        r.EscrowOpenedAt is { } at ? $"It last opened the repository at {Moment(at)}." : "It has never opened the repository.",
+        fault == EscrowFault.Wrong ? "Copy the password anew to the file that CC_BACKUP_ESCROW_FILE names." : "Mount the disk of the file that CC_BACKUP_ESCROW_FILE names, or copy the password there anew.");
 
     private static RecoveryProblem Critical(string cause, string title, string? detail, string remedy) => new(cause, AlertSeverity.Critical, title, detail ?? "", remedy);
 

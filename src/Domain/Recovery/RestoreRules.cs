@@ -21,18 +21,18 @@ public static class RestoreRules
     /// <summary>So much is written after a base and before its marker: a moment that close to it is the base's own.</summary>
     public static readonly TimeSpan SameMoment = TimeSpan.FromSeconds(1);
 
-    /// <summary>The tables against the base's manifest: at the base's own moment each within bounds; later, all there, and of what only grows no less.</summary>
+    /// <summary>The tables against the base's manifest: at the base's own moment each has what it had then, but for the bounds, and perhaps what was written in that moment; later, all there, and of what only grows no less.</summary>
     /// <param name="tables">The comparison.</param>
     /// <param name="baseAt">When the manifest was counted.</param>
     /// <param name="to">The moment that was restored.</param>
     public static RestoreVerdict Counts(IReadOnlyCollection<TableVerdict> tables, DateTimeOffset baseAt, DateTimeOffset to)
     {
         var atBase = to - baseAt <= SameMoment;
-        var wrong = tables.Where(t => t.Found is null || (t.Expected is not null && (atBase ? !t.Passed : OnlyGrow.Contains(t.Table) && t.Found < t.Expected * (100 - DrillRules.MostDriftPercent) / 100)))
+        var wrong = tables.Where(t => t.Found is null || (t.Expected is not null && (atBase ? !t.Passed && t.Found < t.Expected : OnlyGrow.Contains(t.Table) && t.Found < t.Expected * (100 - DrillRules.MostDriftPercent) / 100)))
             .Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Table}: {(t.Found is { } found ? $"{found:#,0} of {t.Expected:#,0} rows" : "not there")}")).ToList();
         return new RestoreVerdict(
             "counts", atBase
-                ? "Every table has as many rows as the backup's manifest says, within 5 %."
+                ? "Every table has at least as many rows as the backup's manifest says, but for 5 %."
                 : "Every table of the backup's manifest is there, and what only grows has no fewer rows than then.",
             wrong.Count == 0,
             wrong.Count == 0

@@ -14,6 +14,6 @@ public sealed class EndRestoredLinks : AfterRestore
     public override async Task<string> SettleAsync(UnitOfWork unit, LostFuture lost, CancellationToken cancellationToken)
     {
         var ended = await unit.ExecuteAsync("update sign_in_links set used_at = clock_timestamp() where used_at is null", cancellationToken);
-        return string.Create(CultureInfo.InvariantCulture, $"{ended} links to sign in ended; keys that were revoked since {lost.To.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC are good again: revoke them again");
+        return string.Create(CultureInfo.InvariantCulture, $"{ended} links to sign in ended; keys are those of {lost.To.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, until a running bus's database is replaced, whose keys are kept");
     }
 }

@@ -16,8 +16,9 @@ public sealed class FirstStart(Transactions transactions, TimeProvider time)
     /// setting is never silently without effect.
     /// </summary>
     /// <param name="given">The key from the settings, if any.</param>
+    /// <param name="isLost">Whether the founder's own key was lost with the machine that the database was restored from: it is revoked, wherever it turns up, and a new one made.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public Task<FounderKey> EnsureFounderKeyAsync(string? given, CancellationToken cancellationToken) =>
+    public Task<FounderKey> EnsureFounderKeyAsync(string? given, bool isLost, CancellationToken cancellationToken) =>
         transactions.RunAsync(Caller.Host, async (unit, ct) =>
         {
             // Several hosts may start at once.
@@ -32,6 +33,13 @@ public sealed class FirstStart(Transactions transactions, TimeProvider time)
 
                 // A setting that was left behind must not bring back what was revoked.
                 return new FounderKey(null, revoked);
+            }
+
+            if (isLost)
+            {
+                var founder = await RevokeKeys.HoldActorAsync(unit, Actor.FounderId, ct);
+                var ended = await RevokeKeys.ExecuteAsync(unit, founder, "revoked: it was not restored with the database", ct);
+                await AuditLog.WriteAsync(unit, time, "key.lost", $"actor:{Actor.FounderId}", new { founder.Name, Revoked = ended }, ct);
             }
 
             return new FounderKey(await HasKeyAsync(unit, ct) ? null : (await IssueKey.ExecuteAsync(unit, Actor.FounderId, time, ct)).Key, GivenIsRevoked: false);

@@ -12,7 +12,7 @@ using Npgsql;
 
 namespace ControlCenter.Runtime.Escalations;
 
-/// <summary>Asks the founder to see to it, once a restore drill has failed for the second time in a row and for each time after that (blueprint 10.8).</summary>
+/// <summary>Asks the founder to see to it, once a restore drill has failed for the second time in a row (blueprint 10.8). Each failure is an alert; the question is asked once.</summary>
 public sealed class EscalateFailedDrills(
     NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger<EscalateFailedDrills> logger)
     : LogReader("failed-drills", new EventFilter("backup.restore_drill.failed"), database, feed, transactions, time, logger)
@@ -25,7 +25,7 @@ public sealed class EscalateFailedDrills(
     {
         using var data = JsonDocument.Parse(record.Data);
         var inARow = data.RootElement.GetProperty("in_a_row").GetInt32();
-        if (inARow < DrillRules.EscalatedAfter)
+        if (inARow != DrillRules.EscalatedAfter)
         {
             return;
         }

@@ -1,4 +1,5 @@
 using ControlCenter.Runtime.Execution.Definitions;
+using ControlCenter.Runtime.Execution.Keyboard;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Work;
 using Microsoft.Extensions.DependencyInjection;
@@ -34,6 +35,11 @@ public static class ExecutionServices
         services.AddSingleton<StopRuntime>();
         services.AddSingleton<ReportHost>();
         services.AddSingleton<LetHostGo>();
+        services.AddSingleton<KeyboardQueries>();
+        services.AddSingleton<TakeControl>();
+        services.AddSingleton<ReleaseControl>();
+        services.AddSingleton<TypeInput>();
+        services.AddService<WatchKeyboards>();
         services.AddService<GrantSlots>();
         services.AddService<WatchRuntimes>();
         services.AddService<FollowInterventions>();

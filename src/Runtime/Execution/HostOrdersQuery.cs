@@ -4,6 +4,7 @@ using ControlCenter.Domain.Agents;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
+using ControlCenter.Runtime.Queries;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Execution;
@@ -31,6 +32,15 @@ public sealed class HostOrdersQuery(NpgsqlDataSource database)
         order by i.requested_at, i.id limit @most
         """;
 
+    // What was not typed in time is given up: nobody waits for it any more.
+    private const string Inputs =
+        """
+        select i.runtime_id, i.id, i.number, i.text, i.key
+        from runtime_inputs i join runtimes r on r.id = i.runtime_id
+        where r.host_id = @host and r.phase in ('observed', 'ready') and i.state = 'waiting' and i.requested_at > clock_timestamp() - @patience
+        order by i.runtime_id, i.number limit @most
+        """;
+
     /// <summary>The orders as of now.</summary>
     /// <exception cref="NotFoundException">There is no such host.</exception>
     public async Task<HostOrders> ReadAsync(Guid host, CancellationToken cancellationToken)
@@ -43,6 +53,7 @@ public sealed class HostOrdersQuery(NpgsqlDataSource database)
                 new NpgsqlBatchCommand("select state from hosts where id = @host") { Parameters = { new("host", host) } },
                 new NpgsqlBatchCommand(Runtimes) { Parameters = { new("host", host) } },
                 new NpgsqlBatchCommand(Interventions) { Parameters = { new("host", host), new("most", MostInterventions) } },
+                new NpgsqlBatchCommand(Inputs) { Parameters = { new("host", host), new("patience", KeyboardRules.Patience), new("most", MostInterventions) } },
             },
         };
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
@@ -68,8 +79,17 @@ public sealed class HostOrdersQuery(NpgsqlDataSource database)
                 reader.GetGuid(1), WireNames<InterventionKind>.Parse(reader.GetString(2)), reader.IsDBNull(3) ? null : reader.GetString(3))));
         }
 
+        await reader.NextResultAsync(cancellationToken);
+        var typed = new List<(Guid Runtime, OrderedInput Input)>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            typed.Add((reader.GetGuid(0), new OrderedInput(
+                reader.GetGuid(1), reader.GetInt64(2), reader.TextOrNull(3), reader.TextOrNull(4) is { } key ? WireNames<TerminalKey>.Parse(key) : null)));
+        }
+
         var byRuntime = told.ToLookup(t => t.Runtime, t => t.Intervention);
-        orders = orders.ConvertAll(o => o with { Interventions = [.. byRuntime[o.RuntimeId]] });
+        var inputs = typed.ToLookup(t => t.Runtime, t => t.Input);
+        orders = orders.ConvertAll(o => o with { Interventions = [.. byRuntime[o.RuntimeId]], Inputs = [.. inputs[o.RuntimeId]] });
         return new HostOrders(state, MarkOf(state, orders), orders);
     }
 
@@ -80,7 +100,7 @@ public sealed class HostOrdersQuery(NpgsqlDataSource database)
         foreach (var order in orders)
         {
             text.Append('\n').Append(order.RuntimeId).Append(' ').Append(order.FencingToken).Append(' ').Append(order.Desired.Wire()).Append(order.TaskEnded ? " ended" : " open")
-                .AppendJoin(' ', order.Interventions.Select(i => i.InterventionId));
+                .AppendJoin(' ', order.Interventions.Select(i => i.InterventionId)).Append('|').AppendJoin(' ', (order.Inputs ?? []).Select(i => i.InputId));
         }
 
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..16];

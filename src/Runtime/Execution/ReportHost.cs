@@ -73,7 +73,7 @@ public sealed partial class ReportHost(
 
     private static bool MayChangeOrders(string kind) =>
         kind is "runtime.granted" or "runtime.ended" or "runtime.stop_requested" or "runtime.desired_changed" or "runtime.host_draining" or "runtime.host_online"
-            or "runtime.host_left" or "task.completed" or "task.failed" or "task.cancelled" or "task.released" or "task.ready"
+            or "runtime.host_left" or "runtime.input" or "runtime.input_lost" or "task.completed" or "task.failed" or "task.cancelled" or "task.released" or "task.ready"
         || kind.StartsWith("intervention.", StringComparison.Ordinal) || kind.StartsWith("lease.", StringComparison.Ordinal);
 
     // A runner that says the same wrong thing with each report is told of once.

@@ -48,11 +48,12 @@ public sealed record HostLoad(int Cores, decimal CpuPercent, int MemoryMb, int M
 /// <param name="End">Set with <see cref="RuntimePhase.Ended"/>.</param>
 /// <param name="ExitCode">Of the process; null where nobody saw it.</param>
 /// <param name="Detail">Why, in words.</param>
+/// <param name="Typed">Inputs that were typed into it.</param>
 public sealed record RuntimeObservation(
     Guid RuntimeId, long FencingToken, RuntimePhase Phase, int? Pid = null, long? ProcessStartedAt = null, bool Paused = false, int? MemoryMb = null,
     int? PeakMemoryMb = null, decimal? CpuPercent = null, long OutputLines = 0, long DroppedLines = 0, string? NativeSessionId = null, int Turns = 0,
     string? Signature = null, int RepeatedCalls = 0, string? LastTool = null, IReadOnlyList<Guid>? Effective = null, RuntimeEnd? End = null,
-    int? ExitCode = null, string? Detail = null);
+    int? ExitCode = null, string? Detail = null, IReadOnlyList<Guid>? Typed = null);
 
 /// <summary>What a host is to be running. What it runs and is not named here, it ends.</summary>
 /// <param name="State">The host's own state: a draining one is given nothing new, one that has left ends everything.</param>
@@ -67,11 +68,20 @@ public sealed record HostOrders(HostState State, string Mark, IReadOnlyList<Runt
 /// <param name="LeaseExpiresAt">When its slot's lease ends unless a report renews it; the host ends it by then by itself if it cannot report.</param>
 /// <param name="Interventions">What its agent is to be told and has not been, oldest first.</param>
 /// <param name="TaskEnded">Its task is over (completed, failed, cancelled, or no longer its own): a process that waits for more may be ended.</param>
+/// <param name="Inputs">What somebody at its keyboard has typed and it has not read, in order.</param>
 public sealed record RuntimeOrder(
-    Guid RuntimeId, long FencingToken, DesiredState Desired, DateTimeOffset LeaseExpiresAt, IReadOnlyList<OrderedIntervention> Interventions, bool TaskEnded = false);
+    Guid RuntimeId, long FencingToken, DesiredState Desired, DateTimeOffset LeaseExpiresAt, IReadOnlyList<OrderedIntervention> Interventions, bool TaskEnded = false,
+    IReadOnlyList<OrderedInput>? Inputs = null);
 
 /// <summary>An intervention to be brought to an agent.</summary>
 public sealed record OrderedIntervention(Guid InterventionId, InterventionKind Kind, string? Text);
+
+/// <summary>Something that was typed for an agent's program.</summary>
+/// <param name="InputId">Which.</param>
+/// <param name="Number">From 1 in each runtime; what is not above the last one that was typed is never typed.</param>
+/// <param name="Text">The text; null for a key alone.</param>
+/// <param name="Key">The key after it; null for Enter.</param>
+public sealed record OrderedInput(Guid InputId, long Number, string? Text, TerminalKey? Key);
 
 /// <summary>What a host asks for when it is about to start a runtime. Asked again, an earlier key ends and a new one is made.</summary>
 /// <param name="FencingToken">The token of the slot's lease.</param>

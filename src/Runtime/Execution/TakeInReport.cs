@@ -51,6 +51,13 @@ internal sealed class TakeInReport(RecordLoad load, ExecutionMetrics metrics)
             await ObservedAgents.EffectiveAsync(unit, before.AgentId, [.. now.Effective!], cancellationToken);
         }
 
+        foreach (var (before, now) in seen.Where(s => s.Now.Typed is { Count: > 0 }))
+        {
+            await unit.ExecuteAsync(
+                "update runtime_inputs set state = 'typed', text = null where runtime_id = @runtime and id = any(@ids) and state <> 'typed'",
+                cancellationToken, ("runtime", before.Id), ("ids", now.Typed!.ToArray()));
+        }
+
         foreach (var (before, now) in seen.Where(s => s.Now.Phase == RuntimePhase.Ended))
         {
             await MeasureLastAsync(unit, now, cancellationToken);

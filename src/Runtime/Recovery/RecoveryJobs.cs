@@ -153,11 +153,16 @@ public sealed class RetentionJob(ApplyRetention retention) : Job
 
         if (!run.IsDry && run.Slot.UtcDateTime.DayOfWeek == DayOfWeek.Sunday)
         {
-            await run.LogAsync("pruning", cancellationToken);
-            await retention.PruneAsync(cancellationToken);
+            var bites = 0;
+            var freed = await retention.PruneAsync(PruneBite.First, (bite, took) => run.LogAsync(Told(++bites, bite, took), cancellationToken), cancellationToken);
+            await run.LogAsync(string.Create(CultureInfo.InvariantCulture, $"{freed >> 20} MiB of room given back"), cancellationToken);
         }
 
         await run.ProgressAsync(100, string.Create(CultureInfo.InvariantCulture,
             $"{plan.Backups.Count(b => b.Reasons.Count == 0)} backups and {plan.LogRemoved.Count} pieces of log {(run.IsDry ? "would go" : "gone")}, {plan.Backups.Count(b => b.Reasons.Count > 0)} and {plan.LogKept} stay"), cancellationToken);
     }
+
+    private static string Told(int number, PruneBite? bite, TimeSpan took) => bite is null
+        ? string.Create(CultureInfo.InvariantCulture, $"pruned for {took.TotalSeconds:0.#} s; this restic says in other words what came of it, so it was done once and goes on next Sunday")
+        : string.Create(CultureInfo.InvariantCulture, $"prune, part {number}: {bite.Freed >> 20} MiB gone, {bite.Repacked >> 20} MiB written anew, {took.TotalSeconds:0.#} s during which the log waited");
 }

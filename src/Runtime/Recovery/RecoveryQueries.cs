@@ -2,6 +2,7 @@ using System.Globalization;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Queries;
+using ControlCenter.Runtime.Recovery.Hooks;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Watching;
 using Microsoft.Extensions.DependencyInjection;
@@ -31,7 +32,19 @@ public sealed record RecoveryState(
 {
     /// <summary>What is wrong now, each in one sentence, the worst first. While there is one, nothing is to be shown as well.</summary>
     public IReadOnlyList<string> Problems { get; init; } = [];
+
+    /// <summary>What is known of the second copy of the repository's password; null where nobody has named one, and so nobody has proven one.</summary>
+    public EscrowState? Escrow { get; init; }
+
+    /// <summary>How it goes with the program that is told of recovery; null where there is none.</summary>
+    public HookState? Hook { get; init; }
 }
+
+/// <summary>What is known of the second copy of the repository's password.</summary>
+/// <param name="OpenedAt">When it last opened the repository; null where it never has.</param>
+/// <param name="CheckedAt">When it was last looked at; null where it was not yet.</param>
+/// <param name="Fault">Why it did not open it then; null where it did.</param>
+public sealed record EscrowState(DateTimeOffset? OpenedAt, DateTimeOffset? CheckedAt, EscrowFault? Fault);
 
 /// <summary>Something that is wrong with recovery.</summary>
 /// <param name="Cause">What it is, for good.</param>
@@ -77,10 +90,13 @@ public sealed class RecoveryQueries(NpgsqlDataSource database, IServiceProvider 
             problems.Add(problem);
         }
 
+        var settings = services.GetRequiredService<RecoverySettings>();
+        var hook = settings.Hook.Program is null ? null : await HookQueries.StateAsync(database, cancellationToken);
         await using var command = database.CreateCommand(
             """
             select c.at, c.is_sound, pg_current_wal_flush_lsn()::text, clock_timestamp(),
-                case when w.behind_from > s.through then w.behind_since else greatest(s.at, w.looked_at) end
+                case when w.behind_from > s.through then w.behind_since else greatest(s.at, w.looked_at) end,
+                w.escrow_file, w.escrow_opened_at, w.escrow_checked_at, w.escrow_fault
             from recovery_watch w
             left join lateral (select at, is_sound from repository_checks order by at desc limit 1) c on true
             left join lateral (select through, at from wal_shipments order by arrived_at desc limit 1) s on true
@@ -89,12 +105,16 @@ public sealed class RecoveryQueries(NpgsqlDataSource database, IServiceProvider 
         await reader.ReadAsync(cancellationToken);
         var isBehind = index?.NewestSystem is not { } cluster || Lsn.TryParse(reader.GetString(2)) > index.Shipments(cluster).Select(s => s.Through).DefaultIfEmpty().Max();
         return new RecoveryState(
-            true, services.GetRequiredService<RecoverySettings>().IsBesideData, map?.Ranges ?? [], map?.Gaps ?? [], map?.Latest,
+            true, settings.IsBesideData, map?.Ranges ?? [], map?.Gaps ?? [], map?.Latest,
             map?.Latest is { } latest ? isBehind ? (long)(reader.GetFieldValue<DateTimeOffset>(3) - (reader.ValueOrNull<DateTimeOffset>(4) ?? latest)).TotalSeconds : 0 : null,
             index?.Snapshots.LastOrDefault(s => s.Kind == SnapshotKind.Base)?.At,
             reader.ValueOrNull<DateTimeOffset>(0), reader.ValueOrNull<bool>(1), problem)
         {
             Problems = problems,
+            Hook = hook,
+            // Of another file than is named now nothing is known.
+            Escrow = settings.EscrowFile is not { } file ? null : reader.TextOrNull(5) != file ? new EscrowState(null, null, null) : new EscrowState(
+                reader.ValueOrNull<DateTimeOffset>(6), reader.ValueOrNull<DateTimeOffset>(7), WireNames<EscrowFault>.TryParse(reader.TextOrNull(8), out var fault) ? fault : null),
         };
     }
 

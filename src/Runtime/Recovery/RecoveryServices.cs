@@ -3,6 +3,7 @@ using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Recovery.Backups;
 using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Recovery.Files;
+using ControlCenter.Runtime.Recovery.Hooks;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.Runtime.Recovery.Wal;
@@ -29,6 +30,10 @@ public static class RecoveryServices
         services.AddSingleton<RestoreQueries>();
         services.AddSingleton<EventsAround>();
         services.AddSingleton<RequestRestore>();
+        services.AddSingleton(settings?.Hook ?? new RecoveryHook(Program: null));
+        services.AddService<QueueBackupEvents>();
+        services.AddService<QueueRecoveryAlerts>();
+        services.AddSingleton<TellReplacing>();
         services.AddSingleton<ReplaceDatabase>();
         services.AddSingleton<RemoveRestore>();
         services.AddSingleton<RecordReplacement>();
@@ -63,6 +68,7 @@ public static class RecoveryServices
         services.AddSingleton<RestoreDatabase>();
         services.AddSingleton<RestoreRows>();
         services.AddService<StreamWal>();
+        services.AddSingleton<CheckEscrow>();
         services.AddSingleton<LookAtRecovery>();
         services.AddService<WatchRecovery>();
         services.AddSingleton<Job, BaseBackupJob>();
@@ -73,6 +79,11 @@ public static class RecoveryServices
         services.AddSingleton<TakeFiles>();
         services.AddSingleton<RestoreFiles>();
         services.AddSingleton<Job, FilesJob>();
+        if (settings.Hook.Program is not null)
+        {
+            services.AddService<CallRecoveryHook>();
+        }
+
         return services.AddDrills();
     }
 

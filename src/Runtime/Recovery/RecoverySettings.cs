@@ -1,3 +1,5 @@
+using ControlCenter.Runtime.Recovery.Hooks;
+
 namespace ControlCenter.Runtime.Recovery;
 
 /// <summary>Where backups go, and by which secrets. No secret is in here: only where it is read.</summary>
@@ -9,6 +11,12 @@ public sealed record RecoverySettings(string Folder, string Repository, string P
 {
     /// <summary>Whether the repository is below the data folder, and so lost with its disk.</summary>
     public required bool IsBesideData { get; init; }
+
+    /// <summary>A second copy of the password, kept where the first is not lost with it (<c>CC_BACKUP_ESCROW_FILE</c>); null where nobody has named one.</summary>
+    public string? EscrowFile { get; init; }
+
+    /// <summary>The program that is told of backups, restores and drills (<c>CC_RECOVERY_HOOK</c>).</summary>
+    public RecoveryHook Hook { get; init; } = new(Program: null);
 
     /// <summary>How often log is shipped while something is written: 10 s.</summary>
     public static readonly TimeSpan ShipEvery = TimeSpan.FromSeconds(10);

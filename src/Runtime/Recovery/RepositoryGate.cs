@@ -21,7 +21,7 @@ public sealed class RepositoryGate(NpgsqlDataSource database, TimeProvider time)
         {
             await using var command = new NpgsqlCommand($"select pg_advisory_lock_shared({Contents})", connection) { CommandTimeout = 0 };
             await command.ExecuteNonQueryAsync(cancellationToken);
-            return new Held(connection, $"select pg_advisory_unlock_shared({Contents})");
+            return new HeldLock(connection, $"select pg_advisory_unlock_shared({Contents})");
         }
         catch
         {
@@ -42,7 +42,7 @@ public sealed class RepositoryGate(NpgsqlDataSource database, TimeProvider time)
         var connection = await database.OpenConnectionAsync(cancellationToken);
         if (await TryAsync(connection, Contents, cancellationToken))
         {
-            return new Held(connection, $"select pg_advisory_unlock({Contents})");
+            return new HeldLock(connection, $"select pg_advisory_unlock({Contents})");
         }
 
         await connection.DisposeAsync();
@@ -59,7 +59,7 @@ public sealed class RepositoryGate(NpgsqlDataSource database, TimeProvider time)
                 await Task.Delay(AskAgain, time, cancellationToken);
             }
 
-            return new Held(connection, $"select pg_advisory_unlock({what})");
+            return new HeldLock(connection, $"select pg_advisory_unlock({what})");
         }
         catch
         {
@@ -72,23 +72,5 @@ public sealed class RepositoryGate(NpgsqlDataSource database, TimeProvider time)
     {
         await using var command = new NpgsqlCommand($"select pg_try_advisory_lock({what})", connection);
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
-    }
-
-    private sealed class Held(NpgsqlConnection connection, string release) : IAsyncDisposable
-    {
-        public async ValueTask DisposeAsync()
-        {
-            try
-            {
-                await using var command = new NpgsqlCommand(release, connection);
-                await command.ExecuteNonQueryAsync(CancellationToken.None);
-            }
-            catch (NpgsqlException)
-            {
-                // The session has ended, and what it held with it.
-            }
-
-            await connection.DisposeAsync();
-        }
     }
 }

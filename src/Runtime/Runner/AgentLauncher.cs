@@ -38,11 +38,16 @@ internal sealed class AgentLauncher(RunnerFolder runner, RunnerOptions options, 
             folder.Save(state);
             await RunHooksAsync(start, folder, state, environment, cancellationToken);
             var command = ProgramPath.Resolve(plan.Command, workspace.Path, environment["PATH"]);
-            state = state with { ReadyWhenObserved = plan.ReadyWhenObserved, EndsWithTask = plan.EndsWithTask, HasInput = !plan.NoInput };
+            state = state with { ReadyWhenObserved = plan.ReadyWhenObserved, EndsWithTask = plan.EndsWithTask, HasInput = !plan.NoInput, HasTerminal = plan.Terminal };
+            if (plan.Terminal)
+            {
+                environment.TryAdd("TERM", ShimTerminal.Kind);
+                WriteFile(folder.Terminal, ShimTerminal.Script(command, environment));
+            }
 
             // Written first: a runner that dies in the next line leaves a process that is found by its environment.
             folder.Save(state);
-            var (child, identity) = Shim.Start(runner.ShimScript, folder.Path, runner.Bell, command, workspace.Path, environment, state.HasInput);
+            var (child, identity) = Shim.Start(runner.ShimScript, folder.Path, runner.Bell, command, workspace.Path, environment, plan.Terminal ? ShimInput.Terminal : state.HasInput ? ShimInput.Pipe : ShimInput.None);
             return new LaunchedAgent(
                 state with { Process = identity, Phase = plan.ReadyWhenObserved ? RuntimePhase.Ready : RuntimePhase.Observed }, child, plan.FirstInput);
         }

@@ -29,9 +29,21 @@ internal sealed class AgentPipes
             return false;
         }
 
-        _pump.Put(_in, Encoding.UTF8.GetBytes(line.EndsWith('\n') ? line : line + "\n"));
-        _output.Note(OutputSource.In, line.TrimEnd('\n'));
+        Type(Encoding.UTF8.GetBytes(line.EndsWith('\n') ? line : line + "\n"), line.TrimEnd('\n'));
         return true;
+    }
+
+    /// <summary>Types into the program's input.</summary>
+    /// <param name="typed">The bytes that it reads.</param>
+    /// <param name="shown">As the transcript has them.</param>
+    public void Type(byte[] typed, string shown)
+    {
+        if (_in is not null)
+        {
+            // First, so that it stands before what the program answers.
+            _output.Note(OutputSource.In, shown);
+            _pump.Put(_in, typed);
+        }
     }
 
     /// <summary>Takes in what is there now.</summary>

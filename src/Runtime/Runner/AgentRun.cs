@@ -31,6 +31,7 @@ internal sealed class AgentRun
     private readonly RunParts _parts;
     private readonly RunHold _hold;
     private readonly RunClosing _closing;
+    private readonly RunKeyboard _keyboard;
     private readonly UnfinishedTurnWatch _unfinished;
     private readonly WorkspaceMeter? _disk;
 
@@ -51,11 +52,11 @@ internal sealed class AgentRun
         var tree = state.Phase == RuntimePhase.Ended ? new ProcessTree(null) : around.Forest.Plant(state.RuntimeId, state.Process);
         var progress = new AgentProgress(_adapter?.Interpret() ?? NoInterpreter.Instance, state.Progress, around.Time);
         _spool = OutputSpool.Open(folder.Spool);
-        var output = new AgentOutput(_spool, progress, around.Parts.Redactor(state.Secrets), around.Options.Output, around.Wake, around.Time);
-        var control = new TreeControl(tree, output, progress, around.Options.StopGrace, around.Time);
+        var output = new AgentOutput(_spool, progress, around.Parts.Redactor(state.Secrets), around.Options.Output, around.Wake, around.Time, state.HasTerminal);
+        var control = new TreeControl(tree, output, progress, around.Options.StopGrace, around.Time, state.HasTerminal);
         var pipes = state.Phase == RuntimePhase.Ended ? null : new AgentPipes(around.Pump, folder, output, state.HasInput);
         _parts = new RunParts(around, new RunRecord(around, folder, state), tree, control, progress, output, pipes, child);
-        (_hold, _closing) = (new RunHold(_parts), new RunClosing(_parts));
+        (_hold, _closing, _keyboard) = (new RunHold(_parts), new RunClosing(_parts), new RunKeyboard(_parts));
         _unfinished = new UnfinishedTurnWatch(progress, around.Time);
         _disk = state.Limits.DiskMb is not null && state.Workspace is { } workspace ? new WorkspaceMeter(workspace, around.Time, around.Wake) : null;
     }
@@ -93,12 +94,12 @@ internal sealed class AgentRun
                 lives ? MegabytesOf(_parts.Tree.ResidentBytes) : null, State.PeakMemoryMb > 0 ? State.PeakMemoryMb : null, lives ? _parts.Tree.ProcessorPercent : null,
                 _parts.Output.Kept, _parts.Record.DroppedWith(_parts.Output.Dropped), reading.NativeSessionId, reading.Turns, reading.Signature, reading.RepeatedCalls,
                 reading.LastTool, State.Effective, State.End, State.ExitCode,
-                State.Detail is { } detail ? ShortText.Of(detail, LongestDetail) : null);
+                State.Detail is { } detail ? ShortText.Of(detail, LongestDetail) : null, State.Typed is { Count: > 0 } typed ? typed : null);
         }
     }
 
     /// <summary>Takes in what is to be.</summary>
-    public void Order(DesiredState desired, IReadOnlyList<OrderedIntervention> interventions, bool taskEnded)
+    public void Order(DesiredState desired, IReadOnlyList<OrderedIntervention> interventions, bool taskEnded, IReadOnlyList<OrderedInput>? inputs = null)
     {
         lock (_gate)
         {
@@ -109,6 +110,11 @@ internal sealed class AgentRun
             foreach (var message in interventions.Where(i => i.Kind == InterventionKind.Message && !State.Effective.Contains(i.InterventionId)))
             {
                 Deliver(message);
+            }
+
+            if (!_closing.HasBegun && State.Phase is RuntimePhase.Observed or RuntimePhase.Ready)
+            {
+                _keyboard.Type(inputs ?? []);
             }
 
             if (desired == DesiredState.Stop)
@@ -178,6 +184,7 @@ internal sealed class AgentRun
         {
             _parts.Record.Save(_parts.Output.Dropped);
             _parts.Pipes?.Close();
+            _parts.Output.LetGo();
             _spool.Dispose();
             _parts.Child?.Dispose();
         }
@@ -192,6 +199,7 @@ internal sealed class AgentRun
             return _closing.Step(_exitCode, _ordered, WhileEnding);
         }
 
+        _parts.Control.WakeTerminal(State);
         if (State.Phase == RuntimePhase.Observed && (State.ReadyWhenObserved || _parts.Progress.Reading.Ready))
         {
             State = State with { Phase = RuntimePhase.Ready };
@@ -226,11 +234,13 @@ internal sealed class AgentRun
 
     private void LookAfterUnfinishedTurn()
     {
+        // Before it is told: an agent may have ended its next turn by the time that this is written down.
+        var turns = _parts.Progress.Reading.Turns;
         switch (_unfinished.Look(State, isHeld: State.Paused || _desired == DesiredState.Pause))
         {
             case UnfinishedTurnStep.Nudge when _adapter?.Encode(UnfinishedTurn.Nudge) is { } line && _parts.Pipes?.Put(line) == true:
                 _unfinished.Nudged();
-                State = State with { NudgedAtTurn = _parts.Progress.Reading.Turns };
+                State = State with { NudgedAtTurn = turns };
                 break;
             case UnfinishedTurnStep.Fail:
                 EndAs(RuntimeEnd.Failed, UnfinishedTurn.Reason, atOnce: false);

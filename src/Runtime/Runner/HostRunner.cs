@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Domain.Ids;
 using ControlCenter.Runtime.Execution;
@@ -10,25 +9,17 @@ namespace ControlCenter.Runtime.Runner;
 
 /// <summary>Brings what runs here to what the bus says is to run, for as long as it is not told to end.</summary>
 public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts, BusConnection bus, HostFacts facts, ILogger logger, TimeProvider time)
-    : IDisposable
 {
     // Each report renews the slots' leases, of 45 s: a lost one and the next one still come in time.
     private const int WaitSeconds = 10;
 
-    // A machine that is told to start fifty agents starts so many at a time; each start is a call of the bus and a few files.
-    private const int StartsAtOnce = 8;
-
-    private static readonly TimeSpan AfterFailedStart = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
 
     private readonly Guid _bootId = Uuid7.New(time);
     private readonly HostLoadMeter _load = new(options.Folder, options.SystemRoot);
-    private readonly SemaphoreSlim _starts = new(StartsAtOnce, StartsAtOnce);
-    private readonly ConcurrentDictionary<Guid, Task> _starting = [];
     private readonly TaskCompletionSource<RunnerOutcome> _over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _reportedAt = time.GetTimestamp();
     private bool _isCutOff;
-    private string? _seen;
 
     /// <summary>Ends with the first answer of the bus: this host is who.</summary>
     public Task<KnownHost> Joined => _joined.Task;
@@ -41,10 +32,11 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
     {
         using var folder = RunnerFolder.Take(options.Folder);
         await using var supervisor = Supervisor.Open(folder, options, parts, logger, time);
+        using var orders = new OrderFollower(supervisor, bus, () => _over.TrySetResult(RunnerOutcome.Left), logger, time);
         using var working = new CancellationTokenSource();
         await using var onStop = ending.Stop.Register(() => _over.TrySetResult(RunnerOutcome.Stopped));
         await using var onHandOver = ending.HandOver.Register(() => _over.TrySetResult(RunnerOutcome.HandedOver));
-        Task[] loops = [ReportAsync(supervisor, working.Token), HandOverOutputAsync(supervisor, working.Token), WatchLeaseAsync(supervisor, working.Token)];
+        Task[] loops = [ReportAsync(supervisor, orders, working.Token), HandOverOutputAsync(supervisor, working.Token), WatchLeaseAsync(supervisor, working.Token)];
         foreach (var loop in loops)
         {
             _ = WatchAsync(loop);
@@ -56,7 +48,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
             if (outcome != RunnerOutcome.HandedOver)
             {
                 await new RunnerFarewell(supervisor, bus, options.LookEvery, logger, time).EndAllAsync(
-                    outcome, () => !_starting.IsEmpty, hostId => SendAsync(supervisor, hostId, 0, CancellationToken.None),
+                    outcome, () => orders.IsStarting, hostId => SendAsync(supervisor, orders, hostId, 0, CancellationToken.None),
                     _joined.Task.IsCompletedSuccessfully ? (await _joined.Task).HostId : null, ending.Leaves);
             }
 
@@ -66,12 +58,9 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         {
             await working.CancelAsync();
             await Task.WhenAll(loops).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await Task.WhenAll(_starting.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await orders.Started.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
-
-    /// <inheritdoc />
-    public void Dispose() => _starts.Dispose();
 
     private async Task WatchAsync(Task loop)
     {
@@ -96,7 +85,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         }
     }
 
-    private async Task ReportAsync(Supervisor supervisor, CancellationToken cancellationToken)
+    private async Task ReportAsync(Supervisor supervisor, OrderFollower orders, CancellationToken cancellationToken)
     {
         var host = await Retry("be reached").ExecuteAsync(async ct => await bus.WhoAmIAsync(ct), cancellationToken);
         _joined.TrySetResult(host);
@@ -108,7 +97,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         {
             // Taken before looking: what changes from here on is told by the next report.
             var change = supervisor.NextChange;
-            await retry.ExecuteAsync(async ct => Follow(supervisor, host.HostId, await SendAsync(supervisor, host.HostId, 0, ct)), cancellationToken);
+            orders.Follow(host.HostId, await retry.ExecuteAsync(async ct => await SendAsync(supervisor, orders, host.HostId, 0, ct), cancellationToken));
             await holding.CancelAsync();
             if (held is not null)
             {
@@ -119,7 +108,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
             holding = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             do
             {
-                held = SendAsync(supervisor, host.HostId, WaitSeconds, holding.Token);
+                held = SendAsync(supervisor, orders, host.HostId, WaitSeconds, holding.Token);
                 if (await Task.WhenAny(held, change) != held)
                 {
                     break;
@@ -131,10 +120,10 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
                     break;
                 }
 
-                var before = _seen;
-                var orders = await held;
-                Follow(supervisor, host.HostId, orders);
-                if (orders.Mark == before)
+                var before = orders.Seen;
+                var answer = await held;
+                orders.Follow(host.HostId, answer);
+                if (answer.Mark == before)
                 {
                     // Nothing new, and answered before its time: a bus that is stopping holds nothing back.
                     await Task.WhenAny(change, Task.Delay(Breath, time, cancellationToken));
@@ -146,91 +135,14 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         holding.Dispose();
     }
 
-    private async Task<HostOrders> SendAsync(Supervisor supervisor, Guid hostId, int waitSeconds, CancellationToken cancellationToken)
+    private async Task<HostOrders> SendAsync(Supervisor supervisor, OrderFollower orders, Guid hostId, int waitSeconds, CancellationToken cancellationToken)
     {
         // The lease is renewed when the bus gets it, which is no sooner than now.
         var sentAt = time.GetTimestamp();
-        var report = new HostReport(_bootId, facts.Version, _load.Measure(), supervisor.Observe(), _seen, waitSeconds, facts.Surface, facts.Labels);
-        var orders = await bus.ReportAsync(hostId, report, cancellationToken);
+        var report = new HostReport(_bootId, facts.Version, _load.Measure(), supervisor.Observe(), orders.Seen, waitSeconds, facts.Surface, facts.Labels);
+        var answer = await bus.ReportAsync(hostId, report, cancellationToken);
         Interlocked.Exchange(ref _reportedAt, Math.Max(sentAt, Interlocked.Read(ref _reportedAt)));
-        return orders;
-    }
-
-    private int Follow(Supervisor supervisor, Guid hostId, HostOrders orders)
-    {
-        _seen = orders.Mark;
-        if (orders.State == HostState.Left)
-        {
-            _over.TrySetResult(RunnerOutcome.Left);
-            return 0;
-        }
-
-        foreach (var order in orders.Runtimes)
-        {
-            if (supervisor.Find(order.RuntimeId) is { } run)
-            {
-                if (run.FencingToken == order.FencingToken)
-                {
-                    run.Order(order.Desired, order.Interventions, order.TaskEnded);
-                }
-                else
-                {
-                    run.End(RuntimeEnd.Lost, "Its slot was given anew.", atOnce: true);
-                }
-            }
-            else if (order.Desired != DesiredState.Stop && !supervisor.Knows(order.RuntimeId))
-            {
-                supervisor.Announce(order.RuntimeId, order.FencingToken);
-                _starting[order.RuntimeId] = StartAsync(supervisor, hostId, order);
-            }
-        }
-
-        var named = orders.Runtimes.Select(o => o.RuntimeId).ToHashSet();
-        foreach (var run in supervisor.Runs.Where(run => !named.Contains(run.Id)))
-        {
-            if (!run.HasEnded)
-            {
-                run.End(RuntimeEnd.Lost, "The bus no longer names it: its slot is somebody else's.");
-            }
-            else if (!run.Spool.HasLines)
-            {
-                supervisor.Forget(run);
-            }
-        }
-
-        return orders.Runtimes.Count;
-    }
-
-    private async Task StartAsync(Supervisor supervisor, Guid hostId, RuntimeOrder order)
-    {
-        await Task.Yield();
-        await _starts.WaitAsync();
-        try
-        {
-            var start = await bus.StartAsync(hostId, order.RuntimeId, order.FencingToken, CancellationToken.None);
-            await supervisor.StartAsync(start, bus.Address, CancellationToken.None);
-            if (supervisor.Find(order.RuntimeId) is { } run)
-            {
-                run.Order(order.Desired, order.Interventions, order.TaskEnded);
-            }
-        }
-#pragma warning disable CA1031 // Whatever it was: what is still ordered is tried again, and what is not is no longer named.
-        catch (Exception fault)
-#pragma warning restore CA1031
-        {
-            LogStartFailed(logger, order.RuntimeId, fault.Message);
-            await Task.Delay(AfterFailedStart, time);
-            supervisor.Withdraw(order.RuntimeId);
-
-            // An answer like the last one is held back; the order in it is to be seen again.
-            _seen = null;
-            supervisor.Nudge();
-        }
-        finally
-        {
-            _starts.Release();
-            _starting.TryRemove(order.RuntimeId, out _);
-        }
+        return answer;
     }
 
     private async Task HandOverOutputAsync(Supervisor supervisor, CancellationToken cancellationToken)
@@ -296,9 +208,6 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
 
     [LoggerMessage(EventId = 1813, Level = LogLevel.Warning, Message = "{Bus} cannot {What}, and is tried again: {Reason}")]
     private static partial void LogRetry(ILogger logger, Uri bus, string what, string reason);
-
-    [LoggerMessage(EventId = 1814, Level = LogLevel.Warning, Message = "Runtime {RuntimeId} was not started: {Reason}")]
-    private static partial void LogStartFailed(ILogger logger, Guid runtimeId, string reason);
 
     [LoggerMessage(EventId = 1818, Level = LogLevel.Error, Message = "Refused: {Reason}")]
     private static partial void LogRefused(ILogger logger, string reason);

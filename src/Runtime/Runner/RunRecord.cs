@@ -42,14 +42,17 @@ internal sealed class RunRecord(RunSurroundings around, RuntimeFolder folder, Ru
         }
     }
 
-    /// <summary>Writes it.</summary>
+    /// <summary>Writes it. Returns whether the disk took it.</summary>
     /// <param name="dropped">Lines that this runner did not keep.</param>
-    public void Save(long dropped)
+    public bool Save(long dropped)
     {
-        if (around.Save(Folder, State with { DroppedLines = DroppedWith(dropped) }))
+        if (!around.Save(Folder, State with { DroppedLines = DroppedWith(dropped) }))
         {
-            _saved = State;
+            return false;
         }
+
+        _saved = State;
+        return true;
     }
 
     // What an agent says every second is not written every second: after a crash it says it again.

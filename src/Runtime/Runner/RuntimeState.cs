@@ -31,6 +31,15 @@ internal sealed record RuntimeState
     /// <summary>It can be written to.</summary>
     public bool HasInput { get; init; }
 
+    /// <summary>It is run in a terminal.</summary>
+    public bool HasTerminal { get; init; }
+
+    /// <summary>The number of the last input that was typed into it.</summary>
+    public long LastInput { get; init; }
+
+    /// <summary>Inputs that were typed and are still ordered.</summary>
+    public IReadOnlyList<Guid> Typed { get; init; } = [];
+
     /// <summary>What its output must not show.</summary>
     public IReadOnlyList<string> Secrets { get; init; } = [];
 
@@ -100,6 +109,9 @@ internal sealed class RuntimeFolder(string path)
 
     /// <summary>Its errors.</summary>
     public string Error => System.IO.Path.Combine(Path, "err");
+
+    /// <summary>What is run in its terminal, where it has one.</summary>
+    public string Terminal => System.IO.Path.Combine(Path, "terminal");
 
     /// <summary>What of it waits for the bus.</summary>
     public string Spool => System.IO.Path.Combine(Path, "spool");

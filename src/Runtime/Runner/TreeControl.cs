@@ -5,7 +5,7 @@ using ControlCenter.Runtime.Runner.Processes;
 namespace ControlCenter.Runtime.Runner;
 
 /// <summary>Holds the processes of one runtime still, lets them go on, and ends them; and says so in its transcript.</summary>
-internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentProgress progress, TimeSpan grace, TimeProvider time)
+internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentProgress progress, TimeSpan grace, TimeProvider time, bool hasTerminal)
 {
     private long? _heldSince;
     private long? _toldToEndAt;
@@ -38,11 +38,27 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
     /// <summary>Lets it go on.</summary>
     public void Release()
     {
-        tree.Send(AgentSignal.Continue, MayBeHeld);
+        tree.Send(AgentSignal.Continue, entry => MayBeHeld(entry) && !IsInTerminal(entry));
         progress.WasHeld(_heldSince is { } since ? time.GetElapsedTime(since) : TimeSpan.Zero);
         _heldSince = null;
         output.Note(OutputSource.Note, "Goes on.");
     }
+
+    /// <summary>Has whoever holds the terminal go on when the program does: script(1) stops itself once more for each time that its program was held still.</summary>
+    public void WakeTerminal(RuntimeState state)
+    {
+        if (hasTerminal && (!state.Paused || state.EndAs is not null))
+        {
+            tree.Send(AgentSignal.Continue, entry => entry.IsStopped && (HoldsTerminal(entry) || (IsInTerminal(entry) && tree.Living.Any(e => e.Pid == entry.Parent && !e.IsStopped))));
+        }
+    }
+
+    // The shell before the program has no other child.
+    private bool HoldsTerminal(ProcessEntry entry) => hasTerminal && entry.Parent == tree.Leader?.Pid;
+
+    // The program itself. It goes on only once script(1) has: a child that ends before its parent has heard that it was held still is never buried,
+    // for of two such messages that wait the second is dropped (signal(7)).
+    private bool IsInTerminal(ProcessEntry entry) => hasTerminal && tree.Living.Any(parent => parent.Pid == entry.Parent && HoldsTerminal(parent));
 
     // A parent in vfork(2) sleeps until its child has its program: where the child was held still first, it cannot run either, and stops only afterwards.
     private bool WaitsForAStoppedChild(ProcessEntry entry) => entry.State == 'D' && tree.Living.Any(child => child.Parent == entry.Pid && child.IsStopped);
@@ -57,10 +73,11 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
         {
             _toldToEndAt = time.GetTimestamp();
             output.Note(OutputSource.Note, $"Told to end (SIGTERM): {reason}");
-            tree.Send(AgentSignal.Terminate);
+            // Whoever holds its terminal would kill it after two seconds; it goes by itself when the program has.
+            tree.Send(AgentSignal.Terminate, entry => !HoldsTerminal(entry));
 
             // One that is held still hears nothing.
-            tree.Send(AgentSignal.Continue, MayBeHeld);
+            tree.Send(AgentSignal.Continue, entry => MayBeHeld(entry) && !IsInTerminal(entry));
         }
 
         return grace - time.GetElapsedTime(_toldToEndAt.Value);

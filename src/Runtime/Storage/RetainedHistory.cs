@@ -30,6 +30,9 @@ public abstract class RetainedHistory
     /// <summary>Its table.</summary>
     protected abstract string Table { get; }
 
+    /// <summary>The condition, on <c>t</c>, of what belongs to it: all of its table, unless the table tells of more than it.</summary>
+    protected virtual string IsThere => "true";
+
     /// <summary>The condition, on <c>t</c>, of what goes: older than <c>@days</c> days by the database's clock, and needed by nothing.</summary>
     protected abstract string IsOld { get; }
 
@@ -45,7 +48,7 @@ public abstract class RetainedHistory
         // What is old is found by its index. How many there are is worth no long scan: of a large table it is what the planner believes.
         await using var command = new NpgsqlCommand(
             $"""
-            select (select case when reltuples > 100000 then reltuples::bigint else (select count(*) from {Table}) end from pg_class where oid = '{Table}'::regclass),
+            select (select case when reltuples > 100000 then reltuples::bigint else (select count(*) from {Table} t where {IsThere}) end from pg_class where oid = '{Table}'::regclass),
                 (select count(*) from {Table} t where {Goes})
             """,
             connection)

@@ -1,8 +1,11 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using ControlCenter.Domain.Access;
+using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Execution.Transcripts;
 using ControlCenter.Runtime.Health;
+using ControlCenter.Runtime.Storage;
 using ControlCenter.TestSupport;
 using ControlCenter.Tests.Work;
 using Microsoft.Extensions.DependencyInjection;
@@ -159,6 +162,33 @@ public sealed class TranscriptTests(HostFixture fixture) : BusTests(fixture)
         new FileInfo(PathOf(runtime) + ".index").Length.ShouldBe(8L * Count / 64);
     }
 
+    [Fact]
+    public async Task Output_past_its_time_goes_and_what_it_was_stays_provable()
+    {
+        var old = await ClosedAsync("60 days", "ended");
+        var young = await ClosedAsync("20 days", "ended");
+        var uncertain = await ClosedAsync("60 days", "uncertain");
+        var pinned = await ClosedAsync("200 days", "ended");
+        await Founder.PostAsync("retention/pins", new { title = "an outage", from = DateTimeOffset.UtcNow.AddDays(-201), to = DateTimeOffset.UtcNow.AddDays(-199) }, Stop);
+        var was = await ProofAsync(old);
+
+        var history = Host.Services.GetServices<RetainedHistory>().OfType<OldTranscripts>().Single();
+        (await Host.Services.GetRequiredService<Transactions>().RunAsync(Caller.Host, (unit, ct) => history.RemoveAsync(unit, 30, 100, ct), Stop)).ShouldBe(1);
+
+        (await Host.Services.GetRequiredService<KeepTranscripts>().SweepAsync(Stop)).ShouldBe(1);
+        File.Exists(PathOf(old)).ShouldBeFalse();
+        Directory.Exists(Path.GetDirectoryName(PathOf(old))).ShouldBeFalse();
+        var proof = await ProofAsync(old);
+        proof["state"]!.ToString().ShouldBe("removed");
+        (proof["sha256"]!.ToString(), (long)proof["lines"]!).ShouldBe((was["sha256"]!.ToString(), 5));
+        (await AllAsync(old)).ShouldHaveSingleItem().ShouldStartWith("(5 lines were here; they were removed on");
+        (await Host.Services.GetRequiredService<TranscriptQueries>().FindAsync(old.Id, "line", Stop)).Lines.ShouldBeEmpty();
+        foreach (var stays in new[] { young, uncertain, pinned })
+        {
+            (await ProofAsync(stays))["state"]!.ToString().ShouldBe("intact");
+        }
+    }
+
     private static List<string> Lines(int first, int count) => [.. Enumerable.Range(first, count).Select(i => $"line {i}")];
 
     private static object[] Batch(RuntimeRow runtime, long first, IReadOnlyList<string> lines) =>
@@ -169,6 +199,17 @@ public sealed class TranscriptTests(HostFixture fixture) : BusTests(fixture)
         var host = await Host.HostAsync(Stop);
         var runtime = await Host.RuntimeAsync(host, await Host.DefinitionAsync(Stop), await AgentAsync(), Stop);
         return (host, runtime, Host.Client(host.Key));
+    }
+
+    // One of a runtime that ended so long ago.
+    private async Task<RuntimeRow> ClosedAsync(string ago, string session)
+    {
+        var (host, runtime, bus) = await RunningAsync();
+        await HandOverAsync(bus, host, runtime, 0, Lines(0, 5));
+        await Host.RunAsync("update runtimes set phase = 'ended', ended_at = clock_timestamp() - @ago::interval, end_kind = 'exited', output_lines = 5 where id = @id", Stop, ("id", runtime.Id), ("ago", ago));
+        await Host.RunAsync("update sessions set state = @state where id = @id", Stop, ("id", runtime.Session), ("state", session));
+        await LeaseTests.Eventually(async () => (await ProofAsync(runtime))["state"]!.ToString() == "intact");
+        return runtime;
     }
 
     private async Task<long?> HandOverAsync(BusClient bus, HostRow host, RuntimeRow runtime, long first, IReadOnlyList<string> lines)

@@ -32,6 +32,7 @@ public sealed class WrongClocks : IAsyncLifetime
     }
 }
 
+[Takes(seconds: 45)]
 public sealed class WrongClockTests(WrongClocks clocks) : IClassFixture<WrongClocks>
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

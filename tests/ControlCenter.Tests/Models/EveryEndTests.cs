@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
+using ControlCenter.TestSupport;
 using ControlCenter.TestSupport.Models;
 using Npgsql;
 
 namespace ControlCenter.Tests.Models;
 
 /// <summary>Every endpoint, and every way in which a call can end: one cost, and budgets that agree with it.</summary>
+[Takes(seconds: 45)]
 public sealed class EveryEndTests(GatewayFixture gateway) : IClassFixture<GatewayFixture>
 {
     // 80 tokens in, 20 from the cache, 12 out, at the module's price.

@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
+using ControlCenter.TestSupport;
 using ControlCenter.Tests.Execution;
 using ControlCenter.Tests.Work;
 
 namespace ControlCenter.Tests.Orchestration;
 
 /// <summary>Every ready task gets somebody, or waits with a reason; and why is kept.</summary>
+[Takes(seconds: 20)]
 public sealed class AssignmentTests(HostFixture fixture) : BusTests(fixture)
 {
     private static int _words;

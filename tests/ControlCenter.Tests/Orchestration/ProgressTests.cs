@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ControlCenter.Runtime.Orchestration;
+using ControlCenter.TestSupport;
 using ControlCenter.Tests.Execution;
 using ControlCenter.Tests.Work;
 using Microsoft.Extensions.DependencyInjection;
@@ -7,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace ControlCenter.Tests.Orchestration;
 
 /// <summary>An agent that goes in circles or stands still is told of, once.</summary>
+[Takes(seconds: 45)]
 public sealed class ProgressTests(HostFixture fixture) : BusTests(fixture)
 {
     [Fact]

@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
 using ControlCenter.Runtime.Runner;
 using ControlCenter.Runtime.Runner.Processes;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.Tests.Runner;
 
 /// <summary>A machine with its bus: what is asked for there runs here.</summary>
+[Takes(seconds: 20)]
 public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
 {
     private const string Talks = "echo started; while read -r line; do echo \"heard $line\"; [ \"$line\" = bye ] && exit 7; done";
@@ -108,7 +110,7 @@ public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
         await using var machine = await Machine.JoinAsync(Host, Founder, Stop);
         await machine.StopAsync();
         using var bus = new Runtime.Runner.Bus.BusConnection(Host.Address, () => "cck_not-a-key");
-        using var runner = new HostRunner(
+        var runner = new HostRunner(
             Supervised.Quick with { Folder = Directory.CreateTempSubdirectory("cc-refused-").FullName }, RunnerParts.Standard, bus, new HostFacts("0"),
             Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, TimeProvider.System);
         (await runner.RunAsync(new RunnerEnding(Stop))).ShouldBe(RunnerOutcome.Refused);

@@ -61,7 +61,6 @@ internal sealed class Machine : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await ((Task)Outcome).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _runner.Dispose();
         _bus.Dispose();
         await Cable.DisposeAsync();
         _stop.Dispose();

@@ -30,7 +30,7 @@ internal sealed class Supervised : IAsyncDisposable
         Supervisor = Supervisor.Open(_folder, Options, _parts, NullLogger.Instance, _time);
     }
 
-    public static RunnerOptions Quick { get; } = new("", ["false"]) { StopGrace = TimeSpan.FromSeconds(1), LookEvery = TimeSpan.FromMilliseconds(50) };
+    public static RunnerOptions Quick { get; } = new("", ["false"]) { StopGrace = TimeSpan.FromSeconds(5), LookEvery = TimeSpan.FromMilliseconds(50) };
 
     public Supervisor Supervisor { get; private set; }
 
@@ -78,14 +78,16 @@ internal sealed class Supervised : IAsyncDisposable
     }
 
     /// <summary>Waits until something is so.</summary>
-    public async Task UntilAsync(Func<bool> isSo, string what)
+    public Task UntilAsync(Func<bool> isSo, string what) => WaitAsync(isSo, what, Stop);
+
+    private static async Task WaitAsync(Func<bool> isSo, string what, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         while (!isSo())
         {
             try
             {
-                await timer.WaitForNextTickAsync(Stop);
+                await timer.WaitForNextTickAsync(cancellationToken);
             }
             catch (OperationCanceledException fault)
             {
@@ -129,7 +131,9 @@ internal sealed class Supervised : IAsyncDisposable
             run.End(RuntimeEnd.Stopped, "The test is over.", atOnce: true);
         }
 
-        await UntilAsync(() => Supervisor.Runs.All(r => r.HasEnded), "everything that the test left running ended");
+        // With a patience of its own: where the test's has run out, that is what is to be told.
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        await WaitAsync(() => Supervisor.Runs.All(r => r.HasEnded), "everything that the test left running ended", patience.Token);
         await Supervisor.DisposeAsync();
         _folder.Dispose();
         _patience.Dispose();

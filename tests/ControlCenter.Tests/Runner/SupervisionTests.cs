@@ -7,10 +7,12 @@ using ControlCenter.Runtime.Runner.Adapters;
 using ControlCenter.Runtime.Runner.Output;
 using ControlCenter.Runtime.Runner.Processes;
 using ControlCenter.Runtime.Runner.Workspaces;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.Tests.Runner;
 
 /// <summary>Agents that misbehave, and runners that die.</summary>
+[Takes(seconds: 20)]
 public sealed class SupervisionTests : IAsyncDisposable
 {
     private readonly Supervised _agents = new();

@@ -3,10 +3,12 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Runner.Processes;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.Tests.Runner;
 
 /// <summary>Two machines and a bus that only one of them can reach.</summary>
+[Takes(seconds: 35)]
 public sealed class TwoHostsTests(HostFixture fixture) : BusTests(fixture)
 {
     // It goes on counting whether the bus hears it or not, as an agent would that edits files: what it does outside the bus is to end too.

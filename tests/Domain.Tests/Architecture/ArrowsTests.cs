@@ -48,6 +48,7 @@ public sealed partial class ArrowsTests
         [("Recovery", "Access")] = "who has the database restored, and has it take the running one's place, is audited in the same transaction, as the root cause of a drill that failed is",
         [("Recovery", "Health")] = "what is wrong with the backups is part of health",
         [("Recovery", "Jobs")] = "backups are taken by jobs",
+        [("Recovery", "Runner")] = "a copy is held still, while others need the machine, by the signals by which an agent is",
         [("Work", "Governance")] = "work is only handed out while execution is admitted",
     };
 
@@ -65,11 +66,11 @@ public sealed partial class ArrowsTests
         ["spend_breaker_policies"] = "Governance", ["spend_breaker_minutes"] = "Governance", ["spend_breakers"] = "Governance",
         ["deployments"] = "Hosting", ["idempotency_keys"] = "Commands", ["admission"] = "Governance", ["rate_limits"] = "Limits",
         ["hosts"] = "Hosts", ["host_samples"] = "Hosts",
-        ["agent_definitions"] = "Execution", ["definition_agents"] = "Execution", ["sessions"] = "Execution", ["runtimes"] = "Execution",
+        ["agent_definitions"] = "Execution", ["definition_agents"] = "Execution", ["sessions"] = "Execution", ["runtimes"] = "Execution", ["runtime_controls"] = "Execution", ["runtime_inputs"] = "Execution",
         ["leaderships"] = "Orchestration", ["leadership_candidates"] = "Orchestration", ["assignments"] = "Orchestration",
         ["backups"] = "Recovery", ["wal_shipments"] = "Recovery", ["repository_checks"] = "Recovery", ["restores"] = "Recovery", ["lost_futures"] = "EventLog",
         ["restore_drills"] = "Recovery", ["restore_drill_markers"] = "Recovery",
-        ["recovery_problems"] = "Recovery", ["recovery_watch"] = "Recovery", ["storage_samples"] = "Recovery",
+        ["recovery_hook_calls"] = "Recovery", ["recovery_problems"] = "Recovery", ["recovery_watch"] = "Recovery", ["storage_samples"] = "Recovery",
         ["assignment_policy"] = "Orchestration", ["stalls"] = "Orchestration",
         ["jobs"] = "Jobs", ["job_runs"] = "Jobs", ["job_run_lines"] = "Jobs", ["job_leases"] = "Jobs", ["job_effects"] = "Jobs", ["retention_policies"] = "Jobs", ["incident_pins"] = "Jobs",
         ["catalogue_entries"] = "Models", ["breakers"] = "Models", ["gateway_decisions"] = "Models", ["shadow_comparisons"] = "Models",

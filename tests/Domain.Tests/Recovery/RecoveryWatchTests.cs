@@ -52,6 +52,17 @@ public sealed class RecoveryWatchTests
     public void A_repository_that_cannot_be_used_is_one_alert_and_what_follows_from_it_is_no_other(RepositoryFault fault, string cause) =>
         Causes(Well with { Fault = fault, FaultText = "why", Failures = 7, LastFailure = "why" }).ShouldBe([cause]);
 
+    [Theory]
+    [InlineData(EscrowFault.Missing, "is not there")]
+    [InlineData(EscrowFault.Unreadable, "cannot be read")]
+    [InlineData(EscrowFault.Wrong, "does not open the repository")]
+    public void A_second_copy_of_the_password_that_is_none_is_told_of(EscrowFault fault, string words)
+    {
+        var problem = RecoveryWatch.Problems(Well with { Escrow = fault }).ShouldHaveSingleItem();
+        (problem.Cause, problem.Severity, problem.Title).ShouldBe(("password-escrow", AlertSeverity.Warning, $"The second copy of the repository's password {words}."));
+        problem.Detail.ShouldBe("It has never opened the repository.");
+    }
+
     [Fact]
     public void A_base_is_overdue_after_26_hours()
     {

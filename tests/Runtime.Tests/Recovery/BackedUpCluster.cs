@@ -9,6 +9,7 @@ using ControlCenter.Runtime.Recovery.Wal;
 using ControlCenter.Runtime.Recovery.Watching;
 using ControlCenter.Runtime.Storage;
 using ControlCenter.Runtime.Storage.Embedded;
+using ControlCenter.TestSupport;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -31,7 +32,7 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         Settings = change?.Invoke(Settings) ?? Settings;
         Restic = new Restic(Settings, TimeProvider.System);
         Tools = new PostgresTools(_services.GetRequiredService<DatabaseAddress>(), Settings, TimeProvider.System);
-        var transactions = _services.GetRequiredService<Transactions>();
+        var transactions = Transactions;
         var gate = new RepositoryGate(Database, TimeProvider.System);
         Stream = new StreamWal(Database, transactions, Settings, Restic, gate, Tools, TimeProvider.System, NullLogger<StreamWal>.Instance);
         var run = new RunBackup(Settings, Restic, gate, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
@@ -39,8 +40,9 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         Dump = new TakeDump(Database, Tools, run);
         FilesOf = kept => new TakeFiles(Database, kept, Settings, run);
         Verify = new VerifyRepository(Restic, gate, transactions, TimeProvider.System);
+        Retention = new ApplyRetention(Restic, gate, Database, transactions, TimeProvider.System);
         Probe = new ProbeLog(Database, transactions, Settings, Restic, Stream, TimeProvider.System);
-        LookBy = restic => new LookAtRecovery(transactions, Settings, restic);
+        LookBy = restic => new LookAtRecovery(transactions, Settings, restic, new CheckEscrow(Database, Settings, TimeProvider.System));
         Look = LookBy(Restic);
         Restore = new RestoreCluster(Restic, TimeProvider.System, NullLogger<RestoreCluster>.Instance);
     }
@@ -50,6 +52,8 @@ internal sealed class BackedUpCluster : IAsyncDisposable
     public string ConnectionString { get; }
 
     public NpgsqlDataSource Database { get; }
+
+    public Transactions Transactions => _services.GetRequiredService<Transactions>();
 
     public RecoverySettings Settings { get; }
 
@@ -64,6 +68,8 @@ internal sealed class BackedUpCluster : IAsyncDisposable
     public TakeDump Dump { get; }
 
     public VerifyRepository Verify { get; }
+
+    public ApplyRetention Retention { get; }
 
     public Func<KeptFiles, TakeFiles> FilesOf { get; }
 
@@ -110,7 +116,9 @@ internal sealed class BackedUpCluster : IAsyncDisposable
     {
         var home = Directory.CreateTempSubdirectory("cc-recovery-").FullName;
         File.SetUnixFileMode(home, (UnixFileMode)0b111_101_101);
-        var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(Path.Combine(home, "old")), NullLogger.Instance, TimeProvider.System, cancellationToken);
+        var old = Path.Combine(home, "old");
+        await MigratedCluster.CopyToAsync(old, cancellationToken);
+        var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(old), NullLogger.Instance, TimeProvider.System, cancellationToken);
         return await StartAsync(home, postgres, postgres.ConnectionString, change, cancellationToken);
     }
 

@@ -3,10 +3,12 @@ using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery.Drills;
 using ControlCenter.Runtime.Recovery.Files;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
 
 /// <summary>Restores that are tried, on a whole cluster.</summary>
+[Takes(seconds: 80)]
 public sealed class DrillTests
 {
     private static readonly Caller Founder = new(Actor.HostId, "founder", Role.FounderAdmin);

@@ -4,12 +4,14 @@ using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Storage.Embedded;
+using ControlCenter.TestSupport;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
 
 /// <summary>A PostgreSQL that is not ours (<c>CC_DATABASE</c>): settings in another folder, as Debian keeps them, and a user of ours who may replicate and is no superuser.</summary>
+[Takes(seconds: 25)]
 public sealed class ExternalServerTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

@@ -2,10 +2,12 @@ using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.Recovery;
 using ControlCenter.Runtime.Recovery.Files;
 using ControlCenter.Runtime.Recovery.Restore;
+using ControlCenter.TestSupport;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
 
+[Takes(seconds: 25)]
 public sealed class FilesTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -63,7 +65,7 @@ public sealed class BackupScopeTests
         ["tickets"] = ["tickets"],
         ["tasks"] = ["tasks", "task_dependencies", "leases", "checkpoints", "idempotency_keys"],
         ["activities"] = ["events", "event_log_state", "log_positions", "interventions", "audit_entries"],
-        ["runtimes"] = ["runtimes", "host_samples", "stalls"],
+        ["runtimes"] = ["runtimes", "runtime_controls", "runtime_inputs", "host_samples", "stalls"],
         ["sessions"] = ["sessions"],
         ["escalations"] = ["escalations"],
         ["decisions"] = ["decisions"],
@@ -78,7 +80,7 @@ public sealed class BackupScopeTests
             "gateway_decisions", "shadow_comparisons", "storage_samples",
         ],
         ["scheduler"] = ["jobs", "job_runs", "job_run_lines", "job_leases", "job_effects", "leaderships", "leadership_candidates", "assignments"],
-        ["recovery"] = ["backups", "wal_shipments", "repository_checks", "recovery_problems", "recovery_watch", "restores", "lost_futures", "restore_drills", "restore_drill_markers"],
+        ["recovery"] = ["backups", "wal_shipments", "repository_checks", "recovery_problems", "recovery_watch", "recovery_hook_calls", "restores", "lost_futures", "restore_drills", "restore_drill_markers"],
     };
 
     [Fact]

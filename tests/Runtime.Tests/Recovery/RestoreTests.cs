@@ -4,11 +4,13 @@ using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Storage.Embedded;
 using ControlCenter.Runtime.Storage.Invariants;
 using ControlCenter.Runtime.Tests.Jobs;
+using ControlCenter.TestSupport;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
 
+[Takes(seconds: 40)]
 public sealed class RestoreTests
 {
     private static CancellationToken Stop => TestContext.Current.CancellationToken;

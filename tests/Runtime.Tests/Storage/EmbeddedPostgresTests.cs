@@ -2,11 +2,13 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using ControlCenter.Runtime.Storage.Embedded;
+using ControlCenter.TestSupport;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Tests.Storage;
 
+[Takes(seconds: 30)]
 public sealed class EmbeddedPostgresTests : IDisposable
 {
     private readonly string _home = Path.Combine("/tmp", $"cc-embedded-{Guid.NewGuid():N}");

@@ -14,6 +14,8 @@ public sealed class DefinitionDraft
 
     public string? Command { get; set; }
 
+    public bool Terminal { get; set; }
+
     public string? Url { get; set; }
 
     public string? ModelRoute { get; set; }
@@ -62,7 +64,7 @@ public sealed class DefinitionDraft
     /// <summary>A definition as it is, to be changed.</summary>
     public static DefinitionDraft Of(AgentDefinition d) => new()
     {
-        Name = d.Name, Description = d.Description, Adapter = d.Adapter, Command = Lines(d.Command), Url = d.Url, ModelRoute = d.ModelRoute, Instructions = d.Instructions,
+        Name = d.Name, Description = d.Description, Adapter = d.Adapter, Command = Lines(d.Command), Terminal = d.Terminal, Url = d.Url, ModelRoute = d.ModelRoute, Instructions = d.Instructions,
         Capabilities = string.Join(", ", d.Capabilities), Tools = string.Join(", ", d.Tools), HostLabels = string.Join(", ", d.HostLabels), Instances = d.Instances,
         Iterations = d.Limits.Iterations, ToolCallSeconds = d.Limits.ToolCallSeconds, Tokens = d.Limits.Tokens, WallSeconds = d.Limits.WallSeconds, MemoryMb = d.Limits.MemoryMb,
         Depth = d.Limits.Depth, FanOut = d.Limits.FanOut, CommandSeconds = d.Limits.CommandSeconds, DiskMb = d.Limits.DiskMb, Environment = Lines(d.Environment.Select(v => $"{v.Key}={v.Value}")), WorkspaceKind = d.Workspace.Kind,
@@ -72,7 +74,7 @@ public sealed class DefinitionDraft
     /// <summary>The definition that it makes. What is wrong with it is told when it is saved.</summary>
     public AgentDefinition ToDefinition() => new()
     {
-        Name = Name.Trim(), Description = Text(Description), Adapter = Adapter, Command = ListOf(Command, '\n'), Url = Text(Url), ModelRoute = Text(ModelRoute),
+        Name = Name.Trim(), Description = Text(Description), Adapter = Adapter, Command = ListOf(Command, '\n'), Terminal = Terminal && Adapter == "process", Url = Text(Url), ModelRoute = Text(ModelRoute),
         Instructions = Text(Instructions), Capabilities = ListOf(Capabilities, ','), Tools = ListOf(Tools, ','), HostLabels = ListOf(HostLabels, ','), Instances = Instances,
         Limits = new AgentLimits(Iterations, ToolCallSeconds, Tokens, WallSeconds, MemoryMb, Depth, FanOut, CommandSeconds, DiskMb), Environment = Variables(),
         Workspace = new WorkspaceDefinition(WorkspaceKind, Text(Repository), Text(Ref), Keep), Hooks = Hooks,

@@ -60,6 +60,9 @@ public sealed record RecoveryMap(
     /// <summary>Whether its ticks are days, and not times of day.</summary>
     public bool IsOfDays => To - From > TimeSpan.FromDays(3);
 
+    /// <summary>Whether its ticks are so close that they differ by seconds.</summary>
+    public bool IsOfMinutes => To - From < TimeSpan.FromMinutes(20);
+
     /// <summary>Draws it.</summary>
     /// <param name="state">What can be restored.</param>
     /// <param name="bases">The bases in the repository.</param>

@@ -43,6 +43,10 @@ public sealed partial class TerminalView
     [Parameter, EditorRequired]
     public Guid RuntimeId { get; set; }
 
+    /// <summary>What stands below the lines.</summary>
+    [Parameter]
+    public RenderFragment? ChildContent { get; set; }
+
     private string Count => $"{_lines:N0} {(_lines == 1 ? "line" : "lines")}{(_ended ? ", complete" : "")}";
 
     private string Found => _found!.Lines.Count == 0 ? "nothing" : $"{_at + 1} of {_found.Lines.Count}{(_found.IsCut ? "+" : "")}";

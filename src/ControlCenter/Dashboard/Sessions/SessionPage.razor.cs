@@ -28,6 +28,7 @@ public sealed partial class SessionPage
         { State: "intact" } p => $"As it was when it was closed: SHA-256 {p.Sha256![..16]}…",
         { State: "altered" } => "Its file was changed after it was closed.",
         { State: "missing" } => "Its file is not there any more.",
+        { State: "removed" } p => $"It was removed for its age. It was SHA-256 {p.Sha256![..16]}….",
         { State: "open" } => "It is not closed yet.",
         _ => "",
     };

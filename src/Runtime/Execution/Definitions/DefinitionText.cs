@@ -13,6 +13,8 @@ internal sealed class DefinitionText
 
     public List<string>? Command { get; set; }
 
+    public bool? Terminal { get; set; }
+
     public string? Url { get; set; }
 
     public string? ModelRoute { get; set; }
@@ -42,6 +44,7 @@ internal sealed class DefinitionText
         {
             Description = Description,
             Command = Command ?? usual.Command,
+            Terminal = Terminal ?? usual.Terminal,
             Url = Url,
             ModelRoute = ModelRoute,
             Instructions = Instructions,

@@ -7,7 +7,7 @@ using Npgsql;
 
 namespace ControlCenter.Runtime.Execution.Transcripts;
 
-/// <summary>Has transcripts reach the disk, and closes those of runtimes that are over: from then on their hash stands in the row, and nothing more is taken.</summary>
+/// <summary>Has transcripts reach the disk, and closes those of runtimes that are over: from then on their hash stands in the row, and nothing more is taken. What retention has given up it removes from this bus's disk.</summary>
 public sealed partial class KeepTranscripts(
     NpgsqlDataSource database, Transactions transactions, TranscriptStore transcripts, OutputFeed feed, TimeProvider time, ILogger<KeepTranscripts> logger)
     : SupervisedService("transcripts", time, logger)
@@ -19,6 +19,10 @@ public sealed partial class KeepTranscripts(
     internal const string SettledFor = "interval '15 minutes'";
 
     private const int MostAtOnce = 100;
+
+    // All files are looked at, which takes a tenth of a second for 100,000: what goes is months old, and may as well go an hour later.
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromHours(1);
+    private const int SweptAtOnce = 1_000;
 
     private const string ToClose =
         $"""
@@ -32,13 +36,39 @@ public sealed partial class KeepTranscripts(
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(FlushEvery, Time);
+        long? sweptAt = null;
         do
         {
+            if (sweptAt is not { } last || Time.GetElapsedTime(last) >= SweepEvery)
+            {
+                await SweepAsync(stoppingToken);
+                sweptAt = Time.GetTimestamp();
+            }
+
             var flushed = transcripts.FlushToDisk();
             var closed = await CloseAsync(stoppingToken);
             Beat(string.Create(CultureInfo.InvariantCulture, $"{flushed} written to disk, {closed} closed"));
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>Removes the files of which the rows say that they are removed (<see cref="OldTranscripts"/>). Returns how many that were.</summary>
+    public async Task<int> SweepAsync(CancellationToken cancellationToken)
+    {
+        var swept = 0;
+        foreach (var here in transcripts.Runtimes().Chunk(SweptAtOnce))
+        {
+            await using var command = database.CreateCommand("select session_id, id from runtimes where id = any(@ids) and transcript_removed_at is not null");
+            command.Parameters.AddWithValue("ids", here);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                transcripts.Remove(reader.GetGuid(0), reader.GetGuid(1));
+                swept++;
+            }
+        }
+
+        return swept;
     }
 
     private async Task<int> CloseAsync(CancellationToken cancellationToken)

@@ -110,7 +110,7 @@ public sealed class ReplayTools(NpgsqlDataSource database, TranscriptStore trans
             """
             select d.id, r.id, r.session_id, r.adapter, r.transcript_lines, r.transcript_bytes
             from agent_definitions d left join lateral (
-                select * from runtimes r where r.definition_id = d.id and r.transcript_lines > 0 and r.requested_at > clock_timestamp() - make_interval(days => @days)
+                select * from runtimes r where r.definition_id = d.id and r.transcript_lines > 0 and r.transcript_removed_at is null and r.requested_at > clock_timestamp() - make_interval(days => @days)
                 order by r.requested_at desc limit @most) r on true
             where d.name = @name and d.removed_at is null
             """);

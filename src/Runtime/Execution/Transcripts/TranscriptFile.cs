@@ -120,6 +120,16 @@ internal sealed class TranscriptFile(string path)
         return hash.GetHashAndReset();
     }
 
+    /// <summary>Removes it with its index.</summary>
+    public void Remove()
+    {
+        if (Directory.Exists(System.IO.Path.GetDirectoryName(path)))
+        {
+            File.Delete(path);
+            File.Delete(_index);
+        }
+    }
+
     /// <summary>Has what was written survive the machine.</summary>
     public void FlushToDisk()
     {

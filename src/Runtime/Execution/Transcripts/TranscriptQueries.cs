@@ -1,3 +1,5 @@
+using System.Globalization;
+using ControlCenter.Runtime.Queries;
 using Npgsql;
 
 namespace ControlCenter.Runtime.Execution.Transcripts;
@@ -19,7 +21,7 @@ public sealed record OutputRange(Guid RuntimeId, IReadOnlyList<NumberedLine> Ite
 
 /// <summary>Whether a transcript is what it was when it was closed.</summary>
 /// <param name="RuntimeId">Which.</param>
-/// <param name="State"><c>open</c> (there may be more), <c>intact</c>, <c>altered</c> or <c>missing</c>.</param>
+/// <param name="State"><c>open</c> (there may be more), <c>intact</c>, <c>altered</c>, <c>missing</c>, or <c>removed</c> (for its age, by the policy of retention).</param>
 /// <param name="Lines">Lines that count.</param>
 /// <param name="Bytes">Bytes that count.</param>
 /// <param name="Sha256">Of these, when it was closed; lower-case hex.</param>
@@ -55,6 +57,13 @@ public sealed class TranscriptQueries(NpgsqlDataSource database, TranscriptStore
             return null;
         }
 
+        if (found.RemovedAt is { } removedAt)
+        {
+            // Said where the output was, so that whoever reads it need not know of retention.
+            NumberedLine[] only = first == 0 ? [new NumberedLine(0, removedAt, OutputSource.Note, string.Create(CultureInfo.InvariantCulture, $"({found.Standing.Lines} lines were here; they were removed on {removedAt.UtcDateTime:yyyy-MM-dd}, past the time that output is kept)"))] : [];
+            return new OutputRange(runtime, only, 1, 1, Ended: true);
+        }
+
         var items = transcripts.Of(found.Session, runtime).Read(found.Standing, first, most).Select((l, i) => new NumberedLine(first + i, l.At, l.Source, l.Text)).ToArray();
         return new OutputRange(runtime, items, items.Length == 0 ? Math.Min(first, found.Standing.Lines) : first + items.Length, found.Standing.Lines, found.Sha256 is not null || found.IsOver);
     }
@@ -87,7 +96,7 @@ public sealed class TranscriptQueries(NpgsqlDataSource database, TranscriptStore
     public async Task<FoundLines> FindAsync(Guid runtime, string text, CancellationToken cancellationToken)
     {
         var lines = new List<long>();
-        if (await FindAsync(runtime, cancellationToken) is { } found)
+        if (await FindAsync(runtime, cancellationToken) is { RemovedAt: null } found)
         {
             var file = transcripts.Of(found.Session, runtime);
             for (var first = 0L; first < found.Standing.Lines && lines.Count <= MostFound; first += MostLines)
@@ -103,7 +112,7 @@ public sealed class TranscriptQueries(NpgsqlDataSource database, TranscriptStore
     /// <summary>The newest line of each of several runtimes that has any.</summary>
     public async Task<IReadOnlyDictionary<Guid, NumberedLine>> NewestAsync(IReadOnlyCollection<Guid> runtimes, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("select id, session_id, transcript_lines, transcript_bytes from runtimes where id = any(@ids) and transcript_lines > 0");
+        await using var command = database.CreateCommand("select id, session_id, transcript_lines, transcript_bytes from runtimes where id = any(@ids) and transcript_lines > 0 and transcript_removed_at is null");
         command.Parameters.AddWithValue("ids", runtimes.ToArray());
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var newest = new Dictionary<Guid, NumberedLine>();
@@ -128,7 +137,8 @@ public sealed class TranscriptQueries(NpgsqlDataSource database, TranscriptStore
         }
 
         var file = transcripts.Of(found.Session, runtime);
-        var state = found.Sha256 is null ? "open"
+        var state = found.RemovedAt is not null ? "removed"
+            : found.Sha256 is null ? "open"
             : file.Length == 0 && found.Standing.Bytes > 0 ? "missing"
             : file.Length == found.Standing.Bytes && file.Hash(found.Standing) is { } hash && hash.AsSpan().SequenceEqual(found.Sha256) ? "intact" : "altered";
         return new TranscriptProof(runtime, state, found.Standing.Lines, found.Standing.Bytes, found.Sha256 is { } known ? Convert.ToHexStringLower(known) : null);
@@ -137,13 +147,13 @@ public sealed class TranscriptQueries(NpgsqlDataSource database, TranscriptStore
     private async Task<Found?> FindAsync(Guid runtime, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            $"select session_id, transcript_lines, transcript_bytes, transcript_sha256, phase = 'ended' and ended_at < clock_timestamp() - {KeepTranscripts.SettledFor} from runtimes where id = @id");
+            $"select session_id, transcript_lines, transcript_bytes, transcript_sha256, phase = 'ended' and ended_at < clock_timestamp() - {KeepTranscripts.SettledFor}, transcript_removed_at from runtimes where id = @id");
         command.Parameters.AddWithValue("id", runtime);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
-            ? new Found(reader.GetGuid(0), new TranscriptStanding(reader.GetInt64(1), reader.GetInt64(2)), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3), reader.GetBoolean(4))
+            ? new Found(reader.GetGuid(0), new TranscriptStanding(reader.GetInt64(1), reader.GetInt64(2)), reader.IsDBNull(3) ? null : reader.GetFieldValue<byte[]>(3), reader.GetBoolean(4), reader.ValueOrNull<DateTimeOffset>(5))
             : null;
     }
 
-    private sealed record Found(Guid Session, TranscriptStanding Standing, byte[]? Sha256, bool IsOver);
+    private sealed record Found(Guid Session, TranscriptStanding Standing, byte[]? Sha256, bool IsOver, DateTimeOffset? RemovedAt);
 }

@@ -21,6 +21,21 @@ public sealed class TranscriptStore(string folder)
         return Of(session, runtime).Append(standing, lines);
     }
 
+    /// <summary>Every runtime that has a file here.</summary>
+    internal IEnumerable<Guid> Runtimes() => !Directory.Exists(folder) ? [] : Directory.EnumerateFiles(folder, "*.ndjson", SearchOption.AllDirectories)
+        .Select(f => Guid.TryParse(Path.GetFileNameWithoutExtension(f), out var id) ? id : (Guid?)null).OfType<Guid>();
+
+    /// <summary>Removes a transcript; one that is gone already is as good.</summary>
+    internal void Remove(Guid session, Guid runtime)
+    {
+        Of(session, runtime).Remove();
+        var itsFolder = Path.Combine(folder, session.ToString());
+        if (Directory.Exists(itsFolder) && !Directory.EnumerateFileSystemEntries(itsFolder).Any())
+        {
+            Directory.Delete(itsFolder);
+        }
+    }
+
     /// <summary>Flushes what was appended since the last time. Returns how many files that were.</summary>
     internal int FlushToDisk()
     {

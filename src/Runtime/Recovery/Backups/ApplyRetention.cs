@@ -55,12 +55,35 @@ public sealed class ApplyRetention(Restic restic, RepositoryGate gate, NpgsqlDat
         return plan;
     }
 
-    /// <summary>Gives back the room of what was removed. Nothing can be added meanwhile.</summary>
-    public async Task PruneAsync(CancellationToken cancellationToken)
+    /// <summary>Gives back the room of what was removed, in bites: nothing can be added during one, and whatever waits is added before the next.</summary>
+    /// <param name="first">How many bytes the first may write anew; the others are so large that each takes about a minute.</param>
+    /// <param name="each">Is told of each bite when it is over: what it came to (null where restic did not say so) and how long it took.</param>
+    /// <param name="cancellationToken">Breaks it off between or within bites; the next goes on.</param>
+    /// <returns>How many bytes were freed.</returns>
+    public async Task<long> PruneAsync(long first, Func<PruneBite?, TimeSpan, Task> each, CancellationToken cancellationToken)
     {
         await using var upkeep = await gate.KeepUpAsync(cancellationToken);
-        await using var alone = await gate.BeAloneAsync(cancellationToken);
-        await restic.PruneAsync(cancellationToken);
+        var (bytes, freed) = (first, 0L);
+        while (true)
+        {
+            PruneBite? bite;
+            TimeSpan took;
+            await using (await gate.BeAloneAsync(cancellationToken))
+            {
+                var began = time.GetTimestamp();
+                bite = await restic.PruneAsync(bytes, cancellationToken);
+                took = time.GetElapsedTime(began);
+            }
+
+            await each(bite, took);
+            freed += bite?.Freed ?? 0;
+            if (bite?.IsLast != false)
+            {
+                return freed;
+            }
+
+            bytes = PruneBite.Next(bytes, took);
+        }
     }
 
     /// <summary>The plan for what a repository holds.</summary>

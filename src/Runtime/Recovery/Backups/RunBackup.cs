@@ -48,7 +48,7 @@ public sealed class RunBackup(RecoverySettings settings, Restic restic, Reposito
             ResticUpload upload;
             await using (await gate.AddAsync(cancellationToken))
             {
-                upload = await restic.BackupAsync(folder, SnapshotTags.Of(prepared.Marks), isUnhurried: true, cancellationToken);
+                upload = await restic.BackupAsync(folder, SnapshotTags.Of(prepared.Marks), Hurry.GivesWay, within: null, cancellationToken);
             }
 
             var taken = prepared.Marks with { SnapshotId = upload.SnapshotId };

@@ -24,8 +24,9 @@ public sealed class TakeBaseBackup(NpgsqlDataSource database, RecoverySettings s
             await RequireSpaceAsync(connection, ct);
             var data = Path.Combine(folder, "data");
             await (tell?.Invoke("copying the cluster") ?? Task.CompletedTask);
+            // Not synced: it is uploaded from here and removed, and what the upload reads is hashed.
             await tools.RunAsync("pg_basebackup",
-                ["--pgdata", data, "--wal-method", "none", "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", $"control-center {id}", "--no-password", "--dbname", tools.Connection()],
+                ["--pgdata", data, "--no-sync", "--wal-method", "none", "--checkpoint", "fast", "--manifest-checksums", "SHA256", "--label", $"control-center {id}", "--no-password", "--dbname", tools.Connection()],
                 () => SizeOf(data), ct);
             var manifest = await DatabaseManifest.TakeAsync(connection, ct);
             await (tell?.Invoke("verifying the copy") ?? Task.CompletedTask);

@@ -26,7 +26,7 @@ internal sealed class ProveDatabase(NpgsqlDataSource database, ScratchRestore sc
     public async Task ExecuteAsync(Drill drill, CancellationToken cancellationToken)
     {
         var moment = drill.IsSample ? (DateTimeOffset?)null : await MarkAsync(drill, cancellationToken);
-        var repository = await scratch.OpenAsync(drill, cancellationToken);
+        var repository = await scratch.OpenAsync(drill, escrowed: true, cancellationToken);
         var taken = Choose(repository.Index, drill.IsSample);
         drill.Snapshot = taken;
         await RestoreBaseAsync(drill, repository, taken, cancellationToken);

@@ -18,7 +18,7 @@ internal sealed class ProveFiles(NpgsqlDataSource database, ScratchRestore scrat
 
     public async Task ExecuteAsync(Drill drill, CancellationToken cancellationToken)
     {
-        var repository = await scratch.OpenAsync(drill, cancellationToken);
+        var repository = await scratch.OpenAsync(drill, escrowed: false, cancellationToken);
         var copy = repository.Index.Snapshots.LastOrDefault(s => s.Kind == SnapshotKind.Files)
             ?? throw new DrillNotPossibleException("The repository holds no copy of the files: none has been taken yet.");
         drill.Snapshot = copy;
@@ -69,7 +69,7 @@ internal sealed class ProveFiles(NpgsqlDataSource database, ScratchRestore scrat
         DateTimeOffset closedBy, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
-            "select session_id, id, transcript_bytes, transcript_sha256 from runtimes where transcript_sha256 is not null and ended_at < @by");
+            "select session_id, id, transcript_bytes, transcript_sha256 from runtimes where transcript_sha256 is not null and transcript_removed_at is null and ended_at < @by");
         command.Parameters.AddWithValue("by", closedBy.UtcDateTime);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

@@ -13,7 +13,7 @@ internal sealed record RestoredHome(string Path, RestoredCluster Cluster, HomeSt
     /// <summary>Restores one, and judges it: the first steps of every drill that starts a bus.</summary>
     public static async Task<RestoredHome> MakeAsync(Drill drill, ScratchRestore scratch, CancellationToken cancellationToken)
     {
-        var repository = await scratch.OpenAsync(drill, cancellationToken);
+        var repository = await scratch.OpenAsync(drill, escrowed: false, cancellationToken);
         HomeStanding? standing = null;
         RestoredCluster? cluster = null;
         await drill.StepAsync("restore the latest moment", 1, async ct =>

@@ -2,6 +2,7 @@ using System.Globalization;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
+using ControlCenter.Runtime.Recovery.Watching;
 using ControlCenter.Runtime.Storage.Invariants;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -15,25 +16,51 @@ internal sealed class ScratchRestore(NpgsqlDataSource database, RecoverySettings
     private const decimal RoomFactor = 1.5m;
 
     /// <summary>Opens the repository as a machine would that has nothing but its address and a copy of its password (BK-31).</summary>
-    public async Task<ScratchRepository> OpenAsync(Drill drill, CancellationToken cancellationToken)
+    /// <param name="drill">The drill.</param>
+    /// <param name="escrowed">Whether that is the second copy, where there is one: the first may be what was lost.</param>
+    /// <param name="cancellationToken">Breaks it off.</param>
+    public async Task<ScratchRepository> OpenAsync(Drill drill, bool escrowed, CancellationToken cancellationToken)
     {
         ScratchRepository? opened = null;
-        await drill.StepAsync("open the repository with its password alone", null, async ct =>
+        var escrow = escrowed ? settings.EscrowFile : null;
+        await drill.StepAsync(escrow is null ? "open the repository with its password alone" : "open the repository with the second copy of its password alone", null, async ct =>
         {
             var tools = Directory.CreateDirectory(Path.Combine(drill.Folder, "tools"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
             var password = Path.Combine(tools, "password");
             await using (var copy = new FileStream(password, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
             {
-                await copy.WriteAsync(await File.ReadAllBytesAsync(settings.PasswordFile, ct), ct);
+                await copy.WriteAsync(escrow is null ? await File.ReadAllBytesAsync(settings.PasswordFile, ct) : await EscrowedAsync(escrow, ct), ct);
             }
 
             var own = settings with { Folder = tools, PasswordFile = password };
             Directory.CreateDirectory(own.ScratchFolder);
             var restic = new Restic(own, time);
-            opened = new ScratchRepository(restic, await RepositoryIndex.ReadAsync(restic, ct));
-            return string.Create(CultureInfo.InvariantCulture, $"{opened.Index.Snapshots.Count} snapshots; no cache, no catalogue and no database were used");
+            opened = new ScratchRepository(restic, escrow is null ? await RepositoryIndex.ReadAsync(restic, ct) : await ReadAsync(restic, escrow, ct));
+            return string.Create(CultureInfo.InvariantCulture,
+                $"{opened.Index.Snapshots.Count} snapshots; no cache, no catalogue and no database were used{(escrow is null ? "" : ", and of the password only what CC_BACKUP_ESCROW_FILE names")}");
         }, cancellationToken);
         return opened!;
+    }
+
+    private async Task<byte[]> EscrowedAsync(string file, CancellationToken cancellationToken) => await CheckEscrow.ReadAsync(file, time, cancellationToken) switch
+    {
+        (var password, null) => password,
+        (_, EscrowFault.Missing) => throw new DrillFailedException($"The second copy of the password, {file} (CC_BACKUP_ESCROW_FILE), is not there."),
+        _ => throw new DrillFailedException($"The second copy of the password, {file} (CC_BACKUP_ESCROW_FILE), cannot be read."),
+    };
+
+    private async Task<RepositoryIndex> ReadAsync(Restic restic, string file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var index = await RepositoryIndex.ReadAsync(restic, cancellationToken);
+            await CheckEscrow.KeepAsync(database, file, null, cancellationToken);
+            return index;
+        }
+        catch (ToolException fault) when (fault.Fault == RepositoryFault.WrongPassword)
+        {
+            throw new DrillFailedException($"The second copy of the password, {file} (CC_BACKUP_ESCROW_FILE), does not open the repository.");
+        }
     }
 
     /// <summary>Restores a moment into <c>FOLDER/NAME</c>, as a home to start on.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ControlCenter.Domain.Access;
+using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Jobs;
 using ControlCenter.Runtime.Storage.Embedded;
@@ -7,11 +8,16 @@ using NpgsqlTypes;
 
 namespace ControlCenter.Runtime.Recovery.Restore;
 
+/// <summary>What the database that is replaced knows, for the one that takes its place.</summary>
+/// <param name="Restore">The restore.</param>
+/// <param name="Keys">Its keys, by <see cref="KeysOfNow"/>; null where it did not run and was not asked.</param>
+public sealed record ReplacedRecord(RestoreView Restore, string? Keys);
+
 /// <summary>
 /// Writes down, in the database that a host starts on, that it is a restored one: it knows of its own restore only what was so at its moment.
 /// A restored database has a history of its own from then on, so a base backup of it is taken at once.
 /// </summary>
-public sealed class RecordReplacement(Transactions transactions, QueueJobRun queue, OwnCluster own)
+public sealed class RecordReplacement(Transactions transactions, QueueJobRun queue, OwnCluster own, TimeProvider time)
 {
     /// <summary>The event.</summary>
     public const string Replaced = "backup.database_replaced";
@@ -24,17 +30,23 @@ public sealed class RecordReplacement(Transactions transactions, QueueJobRun que
             return;
         }
 
+        var record = outcome.Record is { } json ? JsonSerializer.Deserialize<ReplacedRecord>(json, WireJson.Options) : null;
         await transactions.RunAsync(Caller.Host, async (unit, ct) =>
         {
             if (outcome.Request.RestoreId is { } id)
             {
-                await WriteAsync(unit, id, outcome, Path.Combine(home, outcome.Request.Aside), ct);
+                await WriteAsync(unit, id, outcome, record?.Restore, Path.Combine(home, outcome.Request.Aside), ct);
             }
 
             unit.Record(outcome.Problem is null ? Replaced : "backup.database_not_replaced", ("restore", outcome.Request.RestoreId?.ToString() ?? ""), new
             {
                 outcome.Request.RestoreId, To = outcome.Request.Target, PutAside = outcome.Problem is null ? Path.Combine(home, outcome.Request.Aside) : null, outcome.Problem,
             });
+            if (outcome.Problem is null && record?.Keys is { } keys)
+            {
+                await KeysOfNow.CarryOverAsync(unit, keys, time, ct);
+            }
+
             if (outcome.Problem is null && queue.Has("base-backup"))
             {
                 await queue.WithinAsync(unit, "base-backup", JsonSerializer.SerializeToElement(new { reason = "a restored database begins a history of its own" }), ct);
@@ -45,7 +57,7 @@ public sealed class RecordReplacement(Transactions transactions, QueueJobRun que
         ClusterSwap.Forget(home);
     }
 
-    private static async Task WriteAsync(UnitOfWork unit, Guid id, SwapOutcome outcome, string aside, CancellationToken cancellationToken)
+    private static async Task WriteAsync(UnitOfWork unit, Guid id, SwapOutcome outcome, RestoreView? known, string aside, CancellationToken cancellationToken)
     {
         if (outcome.Problem is { } problem)
         {
@@ -53,7 +65,6 @@ public sealed class RecordReplacement(Transactions transactions, QueueJobRun que
             return;
         }
 
-        var known = outcome.Record is { } json ? JsonSerializer.Deserialize<RestoreView>(json, WireJson.Options) : null;
         await using var command = unit.Command(
             """
             insert into restores (id, target, state, requested_by, requested_at, run_id, folder, base_snapshot, base_at, log_snapshots, log_through, started_at, ended_at, seconds,

@@ -4,12 +4,13 @@ using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Recovery.Hooks;
 using ControlCenter.Runtime.Storage.Embedded;
 
 namespace ControlCenter.Runtime.Recovery.Restore;
 
 /// <summary>Has a restored database take the place of the running one: the host ends cleanly, and starts again on it. The one of before is kept beside it.</summary>
-public sealed class ReplaceDatabase(Transactions transactions, RestoreQueries restores, OwnCluster own, HostRestart restart, TimeProvider time)
+public sealed class ReplaceDatabase(Transactions transactions, RestoreQueries restores, OwnCluster own, TellReplacing tell, HostRestart restart, TimeProvider time)
 {
     /// <summary>Asks for it.</summary>
     /// <exception cref="NotFoundException">There is no such restore.</exception>
@@ -42,12 +43,14 @@ public sealed class ReplaceDatabase(Transactions transactions, RestoreQueries re
             await unit.ExecuteAsync("update restores set state = 'replacing', replace_requested_at = clock_timestamp() where id = @id", ct, ("id", id));
             await AuditLog.WriteAsync(unit, time, "database.replace", $"restore:{id}", new { RestoreId = id, To = to, Passed = passed }, ct);
             unit.Record("backup.replace_requested", ("restore", id.ToString()), new { RestoreId = id, To = to, By = caller.Name });
+            var record = new ReplacedRecord(view with { State = RestoreState.Replacing }, await KeysOfNow.ReadAsync(unit, to, ct));
             // Last, so that what cannot be committed is not done.
             await ClusterSwap.RequestAsync(
                 home, new SwapRequest(id, from, ClusterSwap.AsideName(time.GetUtcNow()), to, time.GetUtcNow()),
-                JsonSerializer.Serialize(view with { State = RestoreState.Replacing }, WireJson.Options), ct);
+                JsonSerializer.Serialize(record, WireJson.Options), ct);
             return new RestoreReference(id, RestoreState.Replacing, view.RunId);
         }, cancellationToken);
+        tell.Begin(id, view.To, caller.Name);
         restart.Request();
         return outcome;
     }

@@ -36,7 +36,7 @@ public sealed class RestoreByHand(RestoreDatabase restore, ILoggerFactory logger
         }
 
         var request = new SwapRequest(id, Path.Combine(folder, "postgres"), ClusterSwap.AsideName(time.GetUtcNow()), plan.To, time.GetUtcNow());
-        await ClusterSwap.RequestAsync(home, request, JsonSerializer.Serialize(Record(id, began, folder, restored), WireJson.Options), cancellationToken);
+        await ClusterSwap.RequestAsync(home, request, JsonSerializer.Serialize(new ReplacedRecord(Record(id, began, folder, restored), Keys: null), WireJson.Options), cancellationToken);
         var outcome = await ClusterSwap.FinishAsync(home, logger, CancellationToken.None);
         if (outcome?.Problem is { } problem)
         {

@@ -15,19 +15,23 @@ public sealed class RestoreRows(NpgsqlDataSource database, Transactions transact
 
     /// <summary>It begins, or begins anew after its host has gone.</summary>
     /// <returns>The moment; null where it is over, or not to be done.</returns>
-    internal async Task<DateTimeOffset?> BeginAsync(Guid id, Guid run, bool isRetry, string folder, CancellationToken cancellationToken)
-    {
-        await using var command = database.CreateCommand(
-            """
-            update restores set state = 'running', run_id = @run, folder = @folder, started_at = clock_timestamp(), steps = '[]'
-            where id = @id and (state = 'queued' or (state = 'running' and @retry)) returning target
-            """);
-        command.Parameters.AddWithValue("id", id);
-        command.Parameters.AddWithValue("run", run);
-        command.Parameters.AddWithValue("retry", isRetry);
-        command.Parameters.AddWithValue("folder", folder);
-        return await command.ExecuteScalarAsync(cancellationToken) is DateTime target ? new DateTimeOffset(target, TimeSpan.Zero) : null;
-    }
+    internal Task<DateTimeOffset?> BeginAsync(Guid id, Guid run, bool isRetry, string folder, CancellationToken cancellationToken) =>
+        transactions.RunAsync(Caller.Host, async (unit, ct) =>
+        {
+            await using var command = unit.Command(
+                """
+                update restores set state = 'running', run_id = @run, folder = @folder, started_at = clock_timestamp(), steps = '[]'
+                where id = @id and (state = 'queued' or (state = 'running' and @retry)) returning target
+                """,
+                ("id", id), ("run", run), ("retry", isRetry), ("folder", folder));
+            if (await command.ExecuteScalarAsync(ct) is not DateTime target)
+            {
+                return (DateTimeOffset?)null;
+            }
+
+            unit.Record("backup.restore_started", ("restore", id.ToString()), new { RestoreId = id, To = target });
+            return new DateTimeOffset(target, TimeSpan.Zero);
+        }, cancellationToken);
 
     /// <summary>It is known from what.</summary>
     internal async Task PlannedAsync(Guid id, RestorePlan plan, CancellationToken cancellationToken)

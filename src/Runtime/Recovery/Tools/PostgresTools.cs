@@ -71,7 +71,7 @@ public sealed class PostgresTools(DatabaseAddress address, RecoverySettings sett
             new ToolRun(await PathOfAsync(program, cancellationToken), arguments)
             {
                 Environment = Environment(),
-                IsUnhurried = true,
+                Hurry = Hurry.GivesWay,
                 // One that only reads has no sign of life, and reads long where a cluster is large and the machine busy.
                 Silence = grows is null ? TimeSpan.FromHours(1) : TimeSpan.FromMinutes(10),
                 Works = grows is null ? null : () => grows() is var now && now != Interlocked.Exchange(ref before, now),

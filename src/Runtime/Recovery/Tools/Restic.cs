@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ControlCenter.Domain.Recovery;
@@ -62,16 +63,18 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     /// <summary>Uploads a folder as a snapshot.</summary>
     /// <param name="folder">Its path.</param>
     /// <param name="tags">What it is marked with; none has a comma.</param>
-    /// <param name="isUnhurried">Whether everything else goes first.</param>
+    /// <param name="hurry">How much it is in a hurry.</param>
+    /// <param name="within">How long it may take; as long as it gets something done where null.</param>
     /// <param name="cancellationToken">Breaks it off; what was uploaded is found again by the next.</param>
     /// <exception cref="ToolException">It failed, or something could not be read.</exception>
-    public async Task<ResticUpload> BackupAsync(string folder, IEnumerable<string> tags, bool isUnhurried, CancellationToken cancellationToken)
+    internal async Task<ResticUpload> BackupAsync(string folder, IEnumerable<string> tags, Hurry hurry, TimeSpan? within, CancellationToken cancellationToken)
     {
         ResticUpload? upload = null;
         var done = "";
         var run = Run(["backup", "--json", "--host", Host, .. tags.SelectMany(t => new[] { "--tag", t }), folder]) with
         {
-            IsUnhurried = isUnhurried,
+            Hurry = hurry,
+            Within = within,
             OnLine = line =>
             {
                 var (told, now) = Told(line);
@@ -141,11 +144,16 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
         }
     }
 
-    /// <summary>Removes the data that no snapshot needs.</summary>
-    public async Task PruneAsync(CancellationToken cancellationToken)
+    /// <summary>Removes data that no snapshot needs: all that is stored by itself, and as much of the rest as may be written anew for it.</summary>
+    /// <param name="mostRepacked">How many bytes are written anew at the most.</param>
+    /// <param name="cancellationToken">Breaks it off; nothing that is needed is lost.</param>
+    /// <returns>What it came to; null where restic did not say so in words that are known.</returns>
+    public async Task<PruneBite?> PruneAsync(long mostRepacked, CancellationToken cancellationToken)
     {
         await UnlockAsync(cancellationToken);
-        Check("prune", await RunAsync(["prune"], cancellationToken));
+        var result = await RunAsync(["prune", "--max-repack-size", string.Create(CultureInfo.InvariantCulture, $"{mostRepacked >> 20}M")], cancellationToken);
+        Check("prune", result);
+        return PruneBite.Of(result.Output);
     }
 
     /// <summary>Reads the repository's structure and a share of its data, every byte of that share against its hash.</summary>
@@ -158,14 +166,17 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     {
         // Without a lock, which would refuse all additions for as long as the data is read; RepositoryGate keeps them away while they matter.
         var said = new List<string>();
+        var read = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var run = Run(["check", "--no-lock", parts == 1 ? "--read-data" : $"--read-data-subset={part}/{parts}"]) with
         {
-            IsUnhurried = true,
+            Hurry = Hurry.GivesWay,
+            WaitedFor = read.Task,
             OnLine = line =>
             {
                 if (line.StartsWith("read ", StringComparison.Ordinal))
                 {
                     structureRead?.Invoke();
+                    read.TrySetResult();
                 }
 
                 said.Add(line);

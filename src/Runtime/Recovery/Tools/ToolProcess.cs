@@ -14,10 +14,13 @@ internal sealed record ToolRun(string Program, IReadOnlyList<string> Arguments)
     /// <summary>Its whole environment beside PATH and the locale; the host's own is not handed on.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Whether everything else goes first (nice(1)): a copy of everything, or reading all of it, must not cost agents their answers.</summary>
-    public bool IsUnhurried { get; init; }
+    /// <summary>How much it is in a hurry.</summary>
+    public Hurry Hurry { get; init; } = Hurry.AtOnce;
 
-    /// <summary>A program that says and finishes nothing for so long hangs, and is ended.</summary>
+    /// <summary>Until when others wait for one that gives way, which does so from then on; null where nobody does.</summary>
+    public Task? WaitedFor { get; init; }
+
+    /// <summary>A program that says and finishes nothing for so long hangs, and is ended. While it is held still is not counted.</summary>
     public TimeSpan Silence { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>A program that has not ended by then hangs, whatever it says; null for none.</summary>
@@ -28,6 +31,19 @@ internal sealed record ToolRun(string Program, IReadOnlyList<string> Arguments)
 
     /// <summary>Whether it says something because it works, other than by output: a file that grows. Asked while it is silent.</summary>
     public Func<bool>? Works { get; init; }
+}
+
+/// <summary>How much a program is in a hurry: no copy of anything may cost agents their answers.</summary>
+internal enum Hurry
+{
+    /// <summary>Somebody waits for it.</summary>
+    AtOnce,
+
+    /// <summary>It computes only in what others leave over of the processors (sched(7), SCHED_IDLE), which may be nothing.</summary>
+    LeftOver,
+
+    /// <summary>It is held still for most of the time while others work, and takes as long as it takes.</summary>
+    GivesWay,
 }
 
 /// <summary>How a program ended.</summary>
@@ -49,9 +65,6 @@ public sealed class ToolException(string message, int? exitCode = null, Reposito
 /// <summary>Runs programs of others: never through a shell, with an environment of their own, and never for ever.</summary>
 internal static class ToolProcess
 {
-    // A tenth of what everything else gets of a processor that all of them want.
-    private const string Niceness = "10";
-
     // Programs that complain at length say what matters last.
     private const int MostError = 8 * 1024;
     private const int MostOutput = 64 * 1024 * 1024;
@@ -62,10 +75,10 @@ internal static class ToolProcess
     /// <exception cref="ToolException">It is not there, or hung.</exception>
     public static async Task<ToolResult> RunAsync(ToolRun run, TimeProvider time, CancellationToken cancellationToken)
     {
-        var info = run.IsUnhurried
-            ? ServerCommand.StartInfo("nice", ["-n", Niceness, run.Program, .. run.Arguments], asOwner: null)
+        var info = run.Hurry != Hurry.AtOnce
+            ? ServerCommand.StartInfo("setpriv", [.. StartedBy(run.Hurry), run.Program, .. run.Arguments], asOwner: null)
             : ServerCommand.StartInfo(run.Program, run.Arguments, asOwner: null);
-        // Where the host finds them, nice does too.
+        // Where the host finds them, they are found by what starts them too.
         info.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin";
         (info.RedirectStandardInput, info.RedirectStandardOutput, info.RedirectStandardError) = (true, true, true);
         foreach (var (name, value) in run.Environment)
@@ -75,8 +88,13 @@ internal static class ToolProcess
 
         using var process = Start(info);
         process.StandardInput.Close();
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var began = time.GetTimestamp();
         var heard = began;
+        // One that is held still most of the time needs so much longer for its first word, and does not hang.
+        var givingWay = run.Hurry == Hurry.GivesWay
+            ? GivingWay.FollowAsync(process.Id, run.WaitedFor, held => Interlocked.Add(ref heard, (long)(held.TotalSeconds * time.TimestampFrequency)), time, over.Token)
+            : Task.CompletedTask;
         var output = new System.Text.StringBuilder();
         var error = new Queue<string>();
         var reading = Task.WhenAll(
@@ -143,10 +161,22 @@ internal static class ToolProcess
         }
         catch
         {
+            // Held still, it would not hear that it is to end.
+            await over.CancelAsync();
+            await givingWay;
             await EndAsync(process, time);
             throw;
         }
+        finally
+        {
+            await over.CancelAsync();
+            await givingWay;
+        }
     }
+
+    // By setpriv(1), so that it goes on should the host die while it is held still. One that is held still is not left with what others leave over,
+    // too, which may be nothing for as long as agents work: in its part of the time it gets a third of what each of them does.
+    internal static string[] StartedBy(Hurry hurry) => ["--pdeathsig", "CONT", .. hurry == Hurry.LeftOver ? new[] { "chrt", "--idle", "0" } : ["nice", "-n", "5"]];
 
     /// <summary>Starts a program that runs beside the host.</summary>
     /// <exception cref="ToolException">It is not there.</exception>
@@ -178,6 +208,8 @@ internal static class ToolProcess
         catch (TimeoutException)
         {
             process.Kill(entireProcessTree: true);
+            // One that waits for a disk is gone when that answers.
+            await process.WaitForExitAsync(CancellationToken.None).WaitAsync(StopGrace, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -14,7 +14,7 @@ namespace ControlCenter.Runtime.Recovery.Wal;
 /// Brings the write-ahead log into the repository as it is written: received continuously, shipped every ten seconds while
 /// something is written, sealed by the batch. Of several hosts one does it.
 /// </summary>
-public sealed class StreamWal(
+public sealed partial class StreamWal(
     NpgsqlDataSource database, Transactions transactions, RecoverySettings settings, Restic restic, RepositoryGate gate, PostgresTools tools, TimeProvider time, ILogger<StreamWal> logger)
     : SupervisedService("wal-stream", time, logger)
 {
@@ -28,13 +28,17 @@ public sealed class StreamWal(
 
     private static readonly TimeSpan LittleAfter = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan ReceivePatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LastWithin = TimeSpan.FromSeconds(8);
 
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private readonly List<string> _unsealed = [];
+    private readonly LogUpload _upload = new(restic, time, logger);
     private Standing? _standing;
     private Lsn _shipped;
     private long _shippedAt;
     private long _batchSince;
+
+    private string StagedFolder => Path.Combine(settings.ScratchFolder, "wal");
 
     /// <inheritdoc />
     public override TimeSpan SilentAfter => TimeSpan.FromMinutes(5);
@@ -47,7 +51,7 @@ public sealed class StreamWal(
         await _oneAtATime.WaitAsync(cancellationToken);
         try
         {
-            return await ShipAsync(_standing ?? throw new InvalidOperationException("The log is not received by this host."), seal: false, cancellationToken);
+            return await ShipAsync(_standing ?? throw new InvalidOperationException("The log is not received by this host."), seal: false, isWaitedFor: true, cancellationToken);
         }
         finally
         {
@@ -72,8 +76,14 @@ public sealed class StreamWal(
     private async Task StreamAsync(CancellationToken stoppingToken)
     {
         await using var connection = await database.OpenConnectionAsync(stoppingToken);
-        await OneHost.WaitForTurnAsync(connection, OneHost.ShipsLog, Time, () => Beat("another host ships the log"), stoppingToken);
+        await using var turn = await OneHost.WaitForTurnAsync(connection, OneHost.ShipsLog, Time, () => Beat("another host ships the log"), stoppingToken);
         Directory.CreateDirectory(settings.ScratchFolder);
+        if (Directory.Exists(StagedFolder))
+        {
+            // An earlier host's: what has a second name there need not be what has its name now.
+            Directory.Delete(StagedFolder, recursive: true);
+        }
+
         await EnsureRepositoryAsync(connection, stoppingToken);
         await restic.UnlockAsync(stoppingToken);
         var (system, segmentBytes) = await ClusterAsync(connection, stoppingToken);
@@ -112,9 +122,39 @@ public sealed class StreamWal(
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested && _shippedAt != 0)
+        {
+            await ShipLastAsync(_standing);
+            throw;
+        }
         finally
         {
             _standing = null;
+        }
+    }
+
+    // A host that ends well leaves nothing behind that only its disk has; what does not arrive in time is shipped by the next one.
+    private async Task ShipLastAsync(Standing standing)
+    {
+        using var within = new CancellationTokenSource(LastWithin, Time);
+        try
+        {
+            await _oneAtATime.WaitAsync(within.Token);
+            try
+            {
+                if (await WrittenAsync(standing, within.Token) > _shipped)
+                {
+                    await ShipAsync(standing, seal: false, isWaitedFor: true, within.Token);
+                }
+            }
+            finally
+            {
+                _oneAtATime.Release();
+            }
+        }
+        catch (Exception fault) when (fault is ToolException or IOException or NpgsqlException or OperationCanceledException)
+        {
+            LastIsNotShipped(Logger, fault);
         }
     }
 
@@ -131,7 +171,7 @@ public sealed class StreamWal(
         var ahead = await WrittenAsync(standing, cancellationToken) is var written && written > _shipped ? written.Value - _shipped.Value : 0;
         if (seal || ahead > Little || (ahead > 0 && Time.GetElapsedTime(_shippedAt) > LittleAfter))
         {
-            var shipment = await ShipAsync(standing, seal, cancellationToken);
+            var shipment = await ShipAsync(standing, seal, isWaitedFor: false, cancellationToken);
             Beat(string.Create(CultureInfo.InvariantCulture, $"log through {shipment.Through} is in the repository"));
         }
         else
@@ -140,13 +180,12 @@ public sealed class StreamWal(
         }
     }
 
-    private async Task<WalShipment> ShipAsync(Standing standing, bool seal, CancellationToken cancellationToken)
+    private async Task<WalShipment> ShipAsync(Standing standing, bool seal, bool isWaitedFor, CancellationToken cancellationToken)
     {
         var began = Time.GetTimestamp();
         var (at, timeline, through, lastSeq) = await MarkAsync(standing, cancellationToken);
         await standing.Receiver.WaitForAsync(standing.Connection, through, ReceivePatience, cancellationToken);
-        var staged = Path.Combine(settings.ScratchFolder, "wal");
-        var segments = standing.Folder.Stage(staged);
+        var segments = standing.Folder.Stage(StagedFolder);
         var id = Uuid7.New(Time);
         var marks = new MarkedSnapshot("", SnapshotKind.Wal, id, standing.System, at)
         {
@@ -159,7 +198,7 @@ public sealed class StreamWal(
         ResticUpload upload;
         await using (await gate.AddAsync(cancellationToken))
         {
-            upload = await restic.BackupAsync(staged, SnapshotTags.Of(marks), isUnhurried: false, cancellationToken);
+            upload = await _upload.ExecuteAsync(StagedFolder, SnapshotTags.Of(marks), isWaitedFor, cancellationToken);
         }
 
         var seconds = Time.GetElapsedTime(began).TotalSeconds;
@@ -272,6 +311,9 @@ public sealed class StreamWal(
         command.Parameters.AddWithValue("last", lastSeq);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
+
+    [LoggerMessage(EventId = 1951, Level = LogLevel.Warning, Message = "What was written last is not in the repository yet: the next start ships it")]
+    private static partial void LastIsNotShipped(ILogger logger, Exception fault);
 
     private sealed record Standing(NpgsqlConnection Connection, WalReceiver Receiver, WalFolder Folder, string System);
 }

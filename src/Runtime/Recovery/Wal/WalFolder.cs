@@ -14,24 +14,49 @@ internal sealed partial class WalFolder(string path)
     public IReadOnlyList<WalSegment> Segments() => Segments(Path);
 
     /// <summary>
-    /// Puts a second name of each file into another folder, so that what is uploaded keeps its name while the receiver renames
-    /// its own: restic would otherwise miss the one that is finished just then.
+    /// Removes what the receiver would refuse to go on from at every start: a file that a full disk cut short, and log that ends before the
+    /// server's begins, because another host has received since or the server gave it up, or behind its end, because that was set back.
     /// </summary>
-    /// <param name="into">A folder on the same disk; what is in it is removed first.</param>
-    public IReadOnlyList<WalSegment> Stage(string into)
+    /// <param name="kept">From where on the server keeps log for the receiver; it has had what is before.</param>
+    /// <param name="written">How far the server has written.</param>
+    public void MakeReady(Lsn kept, Lsn written)
     {
-        if (Directory.Exists(into))
+        foreach (var partial in Segments().Where(s => s.IsPartial && new FileInfo(PathOf(s)).Length != WalSegment.DefaultBytes))
         {
-            Directory.Delete(into, recursive: true);
+            File.Delete(PathOf(partial));
         }
 
-        Directory.CreateDirectory(into);
-        foreach (var file in Directory.EnumerateFiles(Path))
+        var segments = Segments();
+        var next = segments.Select(s => s.IsPartial ? s.Number : s.Number + 1).DefaultIfEmpty(WalSegment.At(1, kept).Number).Max();
+        if (next < WalSegment.At(1, kept).Number || next > WalSegment.At(1, written).Number)
         {
-            if (Link(file, System.IO.Path.Combine(into, System.IO.Path.GetFileName(file))) != 0 && Marshal.GetLastPInvokeError() is var error and not NoSuchFile)
+            foreach (var segment in segments)
             {
-                throw new IOException($"{file} cannot be given a second name: {Marshal.GetPInvokeErrorMessage(error)}");
+                File.Delete(PathOf(segment));
             }
+        }
+    }
+
+    /// <summary>
+    /// Puts a second name of each file into another folder, so that what is uploaded keeps its name while the receiver renames
+    /// its own: restic would otherwise miss the one that is finished just then. A finished one keeps the second name that it has, for
+    /// to give it one changes the file's ctime, by which restic would read all of it anew.
+    /// </summary>
+    /// <param name="into">A folder on the same disk, in which nothing but this puts anything.</param>
+    public IReadOnlyList<WalSegment> Stage(string into)
+    {
+        Directory.CreateDirectory(into);
+        foreach (var name in Directory.GetFiles(into).Select(System.IO.Path.GetFileName))
+        {
+            if (WalSegment.TryParse(name!) is not { IsPartial: false } || !File.Exists(System.IO.Path.Combine(Path, name!)))
+            {
+                File.Delete(System.IO.Path.Combine(into, name!));
+            }
+        }
+
+        while (!TryStage(into))
+        {
+            // One got its last name while they were looked at: it is there under that.
         }
 
         var staged = Segments(into);
@@ -50,7 +75,7 @@ internal sealed partial class WalFolder(string path)
         var newest = Segments().Where(s => !s.IsPartial).OrderBy(s => (s.Timeline, s.Number)).LastOrDefault();
         foreach (var segment in segments.Where(s => !s.IsPartial && s != newest))
         {
-            File.Delete(System.IO.Path.Combine(Path, segment.FileName()));
+            File.Delete(PathOf(segment));
         }
     }
 
@@ -58,6 +83,25 @@ internal sealed partial class WalFolder(string path)
     internal static bool TryLink(string from, string to) => Link(from, to) == 0;
 
     private const int NoSuchFile = 2; // ENOENT (errno(3))
+    private const int AlreadyThere = 17; // EEXIST
+
+    private string PathOf(WalSegment segment) => System.IO.Path.Combine(Path, segment.FileName());
+
+    private bool TryStage(string into)
+    {
+        var all = true;
+        foreach (var file in Directory.GetFiles(Path))
+        {
+            if (Link(file, System.IO.Path.Combine(into, System.IO.Path.GetFileName(file))) != 0)
+            {
+                var error = Marshal.GetLastPInvokeError();
+                all &= error is AlreadyThere
+                    || (error is NoSuchFile ? false : throw new IOException($"{file} cannot be given a second name: {Marshal.GetPInvokeErrorMessage(error)}"));
+            }
+        }
+
+        return all;
+    }
 
     private static List<WalSegment> Segments(string path) =>
         [.. Directory.EnumerateFiles(path).Select(f => WalSegment.TryParse(System.IO.Path.GetFileName(f))).OfType<WalSegment>()

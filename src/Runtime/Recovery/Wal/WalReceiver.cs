@@ -37,20 +37,25 @@ internal sealed class WalReceiver : IAsyncDisposable
     {
         var lost = await PrepareSlotAsync(connection, cancellationToken);
         Directory.CreateDirectory(folder);
+        var (kept, written) = await StandingAsync(connection, cancellationToken);
+        new WalFolder(folder).MakeReady(kept, written);
+        // What it has written is read by the upload whether or not it has been synced, and until a segment is whole and synced the server keeps
+        // its own: a sync after each commit would only slow down the server's on the same disk. The slot alone says what was synced.
+        string[] told = await SeesReceiverAsync(connection, cancellationToken) ? ["--status-interval", "1"] : ["--synchronous"];
         var info = await tools.StartInfoAsync(
-            "pg_receivewal", ["--directory", folder, "--slot", Slot, "--synchronous", "--no-loop", "--dbname", tools.Connection(ApplicationName)], cancellationToken);
+            "pg_receivewal", ["--directory", folder, "--slot", Slot, .. told, "--no-loop", "--dbname", tools.Connection(ApplicationName)], cancellationToken);
         (info.RedirectStandardInput, info.RedirectStandardOutput, info.RedirectStandardError) = (true, true, true);
         var process = ToolProcess.Start(info);
         process.StandardInput.Close();
         return (new WalReceiver(process, time), lost);
     }
 
-    /// <summary>Waits until everything up to a place is on this machine's disk.</summary>
+    /// <summary>Waits until everything up to a place is in the folder's files.</summary>
     /// <exception cref="ToolException">It has ended, or does not come up with the server in time.</exception>
     public async Task WaitForAsync(NpgsqlConnection connection, Lsn place, TimeSpan patience, CancellationToken cancellationToken)
     {
         var since = _time.GetTimestamp();
-        while (await FlushedAsync(connection, cancellationToken) is not { } flushed || flushed < place)
+        while (await ReceivedAsync(connection, cancellationToken) is not { } received || received < place)
         {
             if (!Runs)
             {
@@ -74,15 +79,29 @@ internal sealed class WalReceiver : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static async Task<Lsn?> FlushedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<bool> SeesReceiverAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // Whoever is no superuser is told nothing of its own receiver; the slot says the same, for it moves with what was flushed.
+        await using var command = new NpgsqlCommand("select pg_has_role('pg_read_all_stats', 'usage')", connection);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private static async Task<(Lsn Kept, Lsn Written)> StandingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
         await using var command = new NpgsqlCommand(
-            $"""
-            select coalesce((select flush_lsn from pg_stat_replication where application_name = '{ApplicationName}'),
-                (select restart_lsn from pg_replication_slots where slot_name = '{Slot}' and active))::text
-            """,
+            "select coalesce(restart_lsn, '0/0')::text, pg_current_wal_flush_lsn()::text from pg_replication_slots where slot_name = @slot", connection);
+        command.Parameters.AddWithValue("slot", Slot);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (Lsn.TryParse(reader.GetString(0))!.Value, Lsn.TryParse(reader.GetString(1))!.Value);
+    }
+
+    private static async Task<Lsn?> ReceivedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        // Whoever may not see its own receiver is told by the slot, which moves with what was synced.
+        await using var command = new NpgsqlCommand(
+            "select coalesce(r.write_lsn, s.restart_lsn)::text from pg_replication_slots s left join pg_stat_replication r on r.pid = s.active_pid where s.slot_name = @slot and s.active",
             connection);
+        command.Parameters.AddWithValue("slot", Slot);
         return Lsn.TryParse(await command.ExecuteScalarAsync(cancellationToken) as string);
     }
 

@@ -14,14 +14,23 @@ namespace ControlCenter.Runtime.Recovery.Watching;
 public sealed record RepositoryLook(RepositoryIndex? Index, RepositoryFault? Fault, string? Text);
 
 /// <summary>One look at everything that recovery depends on: what is wrong is kept, and told of when it comes up and when it is over.</summary>
-public sealed class LookAtRecovery(Transactions transactions, RecoverySettings settings, Restic restic)
+public sealed class LookAtRecovery(Transactions transactions, RecoverySettings settings, Restic restic, CheckEscrow escrow)
 {
-    /// <summary>Asks the repository what is in it.</summary>
+    /// <summary>Asks the repository what is in it and, where it says, whether the second copy of its password opens it too.</summary>
     public async Task<RepositoryLook> AskRepositoryAsync(CancellationToken cancellationToken)
     {
+        // Known before it is asked: what was not there then may have been made by the time that is looked at.
+        var known = await transactions.RunAsync(Caller.Host, (unit, ct) => WatchedRepository.IsKnownAsync(unit.Connection, settings, ct), cancellationToken);
         try
         {
-            return new RepositoryLook(await RepositoryIndex.ReadAsync(restic, cancellationToken), null, null);
+            var index = await RepositoryIndex.ReadAsync(restic, cancellationToken);
+            await escrow.IfDueAsync(cancellationToken);
+            return new RepositoryLook(index, null, null);
+        }
+        catch (ToolException fault) when (fault.Fault == RepositoryFault.Missing && !known)
+        {
+            // One that was never used is about to be made, and not gone.
+            return new RepositoryLook(null, null, null);
         }
         catch (ToolException fault)
         {
@@ -37,9 +46,7 @@ public sealed class LookAtRecovery(Transactions transactions, RecoverySettings s
     public Task<IReadOnlyList<RecoveryProblem>> ExecuteAsync(RepositoryLook repository, CancellationToken cancellationToken) =>
         transactions.RunAsync(Caller.Host, async (unit, ct) =>
         {
-            // One that was never used is about to be made, and not gone.
-            var known = repository.Fault != RepositoryFault.Missing || await WatchedRepository.IsKnownAsync(unit.Connection, settings, ct);
-            var problems = RecoveryWatch.Problems(await ReadAsync(unit, known ? repository : new RepositoryLook(null, null, null), ct));
+            var problems = RecoveryWatch.Problems(await ReadAsync(unit, repository, ct));
             await KeepProblems.SetAsync(unit, null, problems, ct);
             return problems;
         }, cancellationToken);
@@ -59,7 +66,8 @@ public sealed class LookAtRecovery(Transactions transactions, RecoverySettings s
                 d.detail, (select max(at) from repository_checks where is_sound),
                 (select system_identifier::text from pg_control_system()), (select timeline_id from pg_control_checkpoint()),
                 (select array(select format('%s, line %s', k->>'path', k->>'line') from jsonb_array_elements(b.manifest->'kept_back') k)
-                    from backups b where b.kind = 'files' and b.state = 'succeeded' order by b.started_at desc limit 1)
+                    from backups b where b.kind = 'files' and b.state = 'succeeded' order by b.started_at desc limit 1),
+                w.escrow_fault, w.escrow_opened_at
             from recovery_watch w
             left join lateral (select at, through from wal_shipments order by arrived_at desc limit 1) s on true
             left join pg_replication_slots l on l.slot_name = @slot
@@ -96,6 +104,8 @@ public sealed class LookAtRecovery(Transactions transactions, RecoverySettings s
                 ProbeProblem = reader.TextOrNull(8),
                 Timeline = (uint)reader.GetInt32(19),
                 KeptBackFiles = reader.IsDBNull(20) ? [] : reader.GetFieldValue<string[]>(20),
+                Escrow = WireNames<EscrowFault>.TryParse(reader.TextOrNull(21), out var escrowed) ? escrowed : null,
+                EscrowOpenedAt = reader.ValueOrNull<DateTimeOffset>(22),
             };
         }
 

@@ -29,7 +29,7 @@ public sealed class WatchRecovery(NpgsqlDataSource database, LookAtRecovery look
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         await using var connection = await database.OpenConnectionAsync(stoppingToken);
-        await OneHost.WaitForTurnAsync(connection, OneHost.Watches, Time, () => Beat("another host watches"), stoppingToken);
+        await using var turn = await OneHost.WaitForTurnAsync(connection, OneHost.Watches, Time, () => Beat("another host watches"), stoppingToken);
         // The registry lists every service, this one among them, so it is asked for when it is first needed.
         var health = services.GetRequiredService<HealthRegistry>();
         Task<RepositoryLook>? asking = null;
@@ -45,7 +45,7 @@ public sealed class WatchRecovery(NpgsqlDataSource database, LookAtRecovery look
                     (said, saidAt, asking) = (await asking, Time.GetTimestamp(), null);
                 }
 
-                if (asking is null && (said is null || Time.GetElapsedTime(saidAt) > (said.Fault is null ? AskEvery : AskAgain)))
+                if (asking is null && (said is null || Time.GetElapsedTime(saidAt) > (said.Index is not null ? AskEvery : AskAgain)))
                 {
                     asking = look.AskRepositoryAsync(stoppingToken);
                 }

@@ -23,7 +23,7 @@ public sealed class WatchStorage(
     protected override async Task RunAsync(CancellationToken stoppingToken)
     {
         await using var connection = await database.OpenConnectionAsync(stoppingToken);
-        await OneHost.WaitForTurnAsync(connection, OneHost.Measures, Time, () => Beat("another host measures"), stoppingToken);
+        await using var turn = await OneHost.WaitForTurnAsync(connection, OneHost.Measures, Time, () => Beat("another host measures"), stoppingToken);
         using var timer = new PeriodicTimer(MeasureEvery, Time);
         do
         {

@@ -45,9 +45,10 @@ public sealed record LaunchSurroundings(string Workspace, string Private, Uri Bu
 /// <param name="ReadyWhenObserved">It says nothing when it is ready: that its process runs is enough.</param>
 /// <param name="EndsWithTask">It waits for more after each turn, and is to be ended when its task is over.</param>
 /// <param name="NoInput">Its standard input is at its end from the start: for programs that read theirs to the end before they begin.</param>
+/// <param name="Terminal">It is run in a terminal.</param>
 public sealed record LaunchPlan(
     IReadOnlyList<string> Command, IReadOnlyDictionary<string, string> Environment, IReadOnlyDictionary<string, string> Files,
-    IReadOnlyList<string> FirstInput, bool ReadyWhenObserved, bool EndsWithTask, bool NoInput = false);
+    IReadOnlyList<string> FirstInput, bool ReadyWhenObserved, bool EndsWithTask, bool NoInput = false, bool Terminal = false);
 
 /// <summary>A runtime that cannot be started as its definition says.</summary>
 public sealed class LaunchException(string message) : Exception(message);

@@ -15,7 +15,7 @@ public sealed class ProcessAdapter : IExecutionAdapter
     public LaunchPlan Plan(StartPackage start, LaunchSurroundings surroundings) => start.Definition.Command.Count > 0
         ? new LaunchPlan(
             start.Definition.Command, new Dictionary<string, string>(), new Dictionary<string, string>(),
-            start.Message is { } message ? [Encode(message)] : [], ReadyWhenObserved: true, EndsWithTask: false)
+            start.Message is { } message ? [Encode(message)] : [], ReadyWhenObserved: true, EndsWithTask: false, Terminal: start.Definition.Terminal)
         : throw new LaunchException($"The definition {start.Definition.Name} names no command.");
 
     /// <inheritdoc />

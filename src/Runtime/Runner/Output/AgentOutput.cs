@@ -11,11 +11,15 @@ namespace ControlCenter.Runtime.Runner.Output;
 /// <param name="limits">How much is kept.</param>
 /// <param name="told">Called when something was said that is to be told at once.</param>
 /// <param name="time">The clock.</param>
+/// <param name="isTerminal">Whether it comes from a terminal: a prompt waits for an answer without ending its line.</param>
 internal sealed class AgentOutput(
-    OutputSpool spool, AgentProgress progress, Func<string, string> redact, OutputLimits limits, Action told, TimeProvider time)
+    OutputSpool spool, AgentProgress progress, Func<string, string> redact, OutputLimits limits, Action told, TimeProvider time, bool isTerminal = false)
 {
     /// <summary>The longest line that is kept, in characters.</summary>
     internal const int LongestText = 16_384;
+
+    // A program that has said no more for so long waits for somebody; what it says next begins a line.
+    private static readonly TimeSpan PromptPause = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _gate = new();
     private readonly OutputCap _cap = new(limits, time);
@@ -23,6 +27,8 @@ internal sealed class AgentOutput(
     private readonly List<OutputLine> _lines = [];
     private long _gap;
     private string? _gapReason;
+    private ITimer? _prompt;
+    private bool _isLetGo;
 
     /// <summary>
     /// Goes the way of a line once, so that nothing on it has to be compiled when the first agent speaks: what was read from a pipe and
@@ -57,6 +63,11 @@ internal sealed class AgentOutput(
         {
             Splitter(source).Feed(piece, (line, isCut) => TakeLine(source, line, isCut));
             Keep();
+            if (isTerminal)
+            {
+                AwaitPrompt();
+            }
+
             return _cap.IsClosed;
         }
     }
@@ -84,6 +95,39 @@ internal sealed class AgentOutput(
             TellGap();
             _lines.AddRange(text.Split('\n').Select(line => Line(source, redact(line), isCut: false)));
             Keep();
+        }
+    }
+
+    /// <summary>Lets go of its clock: what was read and has no end yet is the next one's, or lost.</summary>
+    public void LetGo()
+    {
+        lock (_gate)
+        {
+            _isLetGo = true;
+            _prompt?.Dispose();
+        }
+    }
+
+    private void AwaitPrompt()
+    {
+        if (_isLetGo)
+        {
+            return;
+        }
+
+        _prompt ??= time.CreateTimer(_ => TakePrompt(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _prompt.Change(_out.HasBegun ? PromptPause : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    private void TakePrompt()
+    {
+        lock (_gate)
+        {
+            if (!_isLetGo)
+            {
+                _out.Flush((line, isCut) => TakeLine(OutputSource.Out, line, isCut));
+                Keep();
+            }
         }
     }
 

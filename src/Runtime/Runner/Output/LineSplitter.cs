@@ -14,6 +14,9 @@ internal sealed class LineSplitter
     private ArrayBufferWriter<byte> _begun = new(256);
     private bool _isCut;
 
+    /// <summary>Whether a line has begun and not ended.</summary>
+    public bool HasBegun => _begun.WrittenCount > 0;
+
     /// <summary>Takes in a piece, and hands on the lines that it ends.</summary>
     public void Feed(ReadOnlySpan<byte> piece, LineTaker take)
     {

@@ -12,7 +12,9 @@ internal static class Shim
     /// The pipes are opened for reading and writing, so that nobody's death on the other side is seen on this one. A trapped signal
     /// leaves the shell waiting for its program, and is the program's own again. Afterwards it holds itself still, because the pipe
     /// keeps what is in it only as long as somebody holds it: whoever has read it to the end kills the shell. The kernel, when it is
-    /// short of memory, takes agents before the bus and its database.
+    /// short of memory, takes agents before the bus and its database. Where the program has a terminal, script(1) holds it, so that it too
+    /// outlives the runner; what is typed is not shown by the terminal, because the transcript has it already. Ctrl-C is heard there also where the
+    /// host was started in the background of a script, which has all that comes of it ignore the signal, and no shell may change that.
     /// </remarks>
     private const string Script =
         """
@@ -23,7 +25,11 @@ internal static class Shim
         { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
         ulimit -c 0
         trap : TERM INT HUP QUIT
-        if [ "$input" = none ]; then "$@" </dev/null; else "$@"; fi
+        case $input in
+          none) "$@" </dev/null ;;
+          terminal) SHELL=/bin/sh CC_TERMINAL="$folder/terminal" env --default-signal=INT,QUIT script --quiet --flush --return --echo never --command '. "$CC_TERMINAL"' /dev/null ;;
+          *) "$@" ;;
+        esac
         code=$?
         echo "$code" >"$folder/exit.tmp" && mv "$folder/exit.tmp" "$folder/exit"
         echo 1<>"$bell"
@@ -57,13 +63,13 @@ internal static class Shim
     /// <param name="command">Program and arguments.</param>
     /// <param name="workingFolder">Where it works.</param>
     /// <param name="environment">All that it finds in its environment.</param>
-    /// <param name="hasInput">Whether it can be written to; its standard input is at its end otherwise.</param>
+    /// <param name="input">What its standard input is.</param>
     /// <exception cref="Win32Exception">The machine has no more processes, or no such folder.</exception>
     public static (Process Process, ProcessIdentity Identity) Start(
-        string script, string folder, string bell, IReadOnlyList<string> command, string workingFolder, IReadOnlyDictionary<string, string> environment, bool hasInput)
+        string script, string folder, string bell, IReadOnlyList<string> command, string workingFolder, IReadOnlyDictionary<string, string> environment, ShimInput input)
     {
         var info = new ProcessStartInfo("/usr/bin/setsid") { UseShellExecute = false, WorkingDirectory = workingFolder };
-        foreach (var argument in (string[])["/bin/sh", script, folder, bell, hasInput ? "pipe" : "none", .. command])
+        foreach (var argument in (string[])["/bin/sh", script, folder, bell, input.ToString().ToLowerInvariant(), .. command])
         {
             info.ArgumentList.Add(argument);
         }
@@ -89,4 +95,17 @@ internal static class Shim
         var path = Path.Combine(folder, "exit");
         return File.Exists(path) && int.TryParse(File.ReadAllText(path).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var code) ? code : null;
     }
+}
+
+/// <summary>What an agent's standard input is.</summary>
+internal enum ShimInput
+{
+    /// <summary>At its end from the start.</summary>
+    None,
+
+    /// <summary>A pipe.</summary>
+    Pipe,
+
+    /// <summary>A terminal, which is its output too.</summary>
+    Terminal,
 }

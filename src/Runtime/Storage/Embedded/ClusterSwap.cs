@@ -166,7 +166,8 @@ public static partial class ClusterSwap
     private static async Task WriteWholeAsync(string home, string name, string text, CancellationToken cancellationToken)
     {
         var (unfinished, whole) = (Path.Combine(home, name + ".new"), Path.Combine(home, name));
-        await using (var file = new FileStream(unfinished, FileMode.Create, FileAccess.Write))
+        await using (var file = new FileStream(
+            unfinished, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
         {
             await file.WriteAsync(System.Text.Encoding.UTF8.GetBytes(text), cancellationToken);
             file.Flush(flushToDisk: true);

@@ -6,8 +6,9 @@ using static Microsoft.Playwright.Assertions;
 
 namespace ControlCenter.E2E;
 
+/// <summary>How soon what happens is where somebody waits for it.</summary>
 [Collection(nameof(AloneOnTheMachine))]
-public sealed class ApprovalLatencyTests(Browser browser) : IClassFixture<Browser>
+public sealed class LatencyTests(Browser browser) : IClassFixture<Browser>
 {
     private const int Approvals = 50;
 
@@ -50,6 +51,31 @@ public sealed class ApprovalLatencyTests(Browser browser) : IClassFixture<Browse
         TestContext.Current.TestOutputHelper?.WriteLine($"click → agent: p50 {delays[Approvals / 2]:0} ms, p95 {p95:0} ms, longest {delays[^1]:0} ms");
         p95.ShouldBeLessThan(Debugger.IsAttached ? double.MaxValue : 500);
         complaints.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task What_happens_is_in_the_browser_within_a_quarter_of_a_second()
+    {
+        var (page, _) = await browser.SignInAsync();
+        await page.GotoAsync("/events?kind=dom.");
+        await page.WaitForSelectorAsync("text=No event fits.");
+        await page.EvaluateAsync("""
+            () => { window.seen = {}; new MutationObserver(() => { for (const e of document.querySelectorAll('[data-seq]')) window.seen[e.dataset.seq] ??= performance.timeOrigin + performance.now(); }).observe(document.body, { childList: true, subtree: true }); }
+            """);
+        var written = new Dictionary<string, double>();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        for (var i = 0; i < 150; i++)
+        {
+            await timer.WaitForNextTickAsync(Stop);
+            var answer = await browser.Host.Founder.PostAsync("events", new { kind = "dom.test", data = new { i } }, Stop);
+            written[answer["first_seq"]] = (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).TotalMilliseconds;
+        }
+
+        await page.WaitForFunctionAsync("count => Object.keys(window.seen).length >= count", written.Count);
+        var seen = await page.EvaluateAsync<Dictionary<string, double>>("window.seen");
+        var delays = written.Select(w => seen[w.Key] - w.Value).Order().ToList();
+        TestContext.Current.TestOutputHelper?.WriteLine($"write → DOM: p50 {delays[75]:0} ms, p95 {delays[142]:0} ms");
+        delays[142].ShouldBeLessThan(Debugger.IsAttached ? double.MaxValue : 500);
     }
 
     /// <summary>When the approval is in the agent's hands, in milliseconds since 1970, as the browser counts them.</summary>

@@ -1,0 +1,96 @@
+using ControlCenter.Domain.Recovery;
+using ControlCenter.Domain.Text;
+using ControlCenter.Runtime.Recovery.Tools;
+using Npgsql;
+
+namespace ControlCenter.Runtime.Recovery.Watching;
+
+/// <summary>Opens the repository with the second copy of its password (BK-31): every day, and as often as the repository is asked while it does not open it.</summary>
+public sealed class CheckEscrow(NpgsqlDataSource database, RecoverySettings settings, TimeProvider time)
+{
+    // A disk of the network's that is away may keep a reader for ever, and with it the watch.
+    private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Looks, if it is time to. That the repository cannot be reached says nothing about the copy.</summary>
+    public async Task IfDueAsync(CancellationToken cancellationToken)
+    {
+        await using (var command = database.CreateCommand(
+            """
+            select escrow_file is distinct from @file or (@file is not null and (escrow_checked_at is null or escrow_fault is not null or escrow_checked_at < clock_timestamp() - interval '1 day'))
+            from recovery_watch
+            """))
+        {
+            command.Parameters.Add(new NpgsqlParameter<string?>("file", settings.EscrowFile) { NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
+            if (!(bool)(await command.ExecuteScalarAsync(cancellationToken))!)
+            {
+                return;
+            }
+        }
+
+        if (settings.EscrowFile is null)
+        {
+            await using var forget = database.CreateCommand("update recovery_watch set escrow_file = null, escrow_checked_at = null, escrow_opened_at = null, escrow_fault = null");
+            await forget.ExecuteNonQueryAsync(cancellationToken);
+            return;
+        }
+
+        try
+        {
+            await KeepAsync(database, settings.EscrowFile, await LookAsync(settings.EscrowFile, cancellationToken), cancellationToken);
+        }
+        catch (ToolException)
+        {
+            // The repository's own fault, which the watch tells of; the copy is tried again with the next look.
+            return;
+        }
+    }
+
+    /// <summary>Takes note of a look at the copy.</summary>
+    internal static async Task KeepAsync(NpgsqlDataSource database, string file, EscrowFault? fault, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            update recovery_watch set escrow_file = @file, escrow_checked_at = clock_timestamp(), escrow_fault = @fault,
+                escrow_opened_at = case when @fault is null then clock_timestamp() when escrow_file = @file then escrow_opened_at end
+            """);
+        command.Parameters.AddWithValue("file", file);
+        command.Parameters.Add(new NpgsqlParameter<string?>("fault", fault?.Wire()) { NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Reads the copy as it is; what keeps it from being read, or null with its bytes.</summary>
+    internal static async Task<(byte[] Password, EscrowFault? Fault)> ReadAsync(string file, TimeProvider time, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await Task.Run(() => File.ReadAllBytes(file), cancellationToken).WaitAsync(ReadPatience, time, cancellationToken), null);
+        }
+        catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return ([], EscrowFault.Missing);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or TimeoutException)
+        {
+            return ([], EscrowFault.Unreadable);
+        }
+    }
+
+    private async Task<EscrowFault?> LookAsync(string file, CancellationToken cancellationToken)
+    {
+        if ((await ReadAsync(file, time, cancellationToken)).Fault is { } unread)
+        {
+            return unread;
+        }
+
+        try
+        {
+            return await new Restic(settings with { PasswordFile = file }, time).IsThereAsync(cancellationToken) ? null
+                : throw new ToolException("The repository is gone since it was opened with the first copy.", null, RepositoryFault.Missing);
+        }
+        catch (ToolException refused) when (refused is { Fault: RepositoryFault.WrongPassword } or { Fault: RepositoryFault.Other, ExitCode: not null })
+        {
+            // The first copy has just opened it: what else restic says, of an empty file say, it says of this one.
+            return EscrowFault.Wrong;
+        }
+    }
+}
