@@ -199,7 +199,6 @@ internal sealed class AgentRun
             return _closing.Step(_exitCode, _ordered, WhileEnding);
         }
 
-        _parts.Control.WakeTerminal(State);
         if (State.Phase == RuntimePhase.Observed && (State.ReadyWhenObserved || _parts.Progress.Reading.Ready))
         {
             State = State with { Phase = RuntimePhase.Ready };
@@ -208,6 +207,7 @@ internal sealed class AgentRun
         LookForReasonsToEnd();
         if (State.EndAs is not null)
         {
+            _parts.Control.WakeTerminal();
             return Terminate();
         }
 

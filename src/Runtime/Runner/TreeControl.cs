@@ -44,10 +44,13 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
         output.Note(OutputSource.Note, "Goes on.");
     }
 
-    /// <summary>Has whoever holds the terminal go on when the program does: script(1) stops itself once more for each time that its program was held still.</summary>
-    public void WakeTerminal(RuntimeState state)
+    /// <summary>
+    /// Has whoever holds the terminal go on when the program does: script(1) stops itself once more for each time that its program was held still.
+    /// To be called at each look at one that is not to be held still.
+    /// </summary>
+    public void WakeTerminal()
     {
-        if (hasTerminal && (!state.Paused || state.EndAs is not null))
+        if (hasTerminal)
         {
             tree.Send(AgentSignal.Continue, entry => entry.IsStopped && (HoldsTerminal(entry) || (IsInTerminal(entry) && tree.Living.Any(e => e.Pid == entry.Parent && !e.IsStopped))));
         }
