@@ -146,8 +146,12 @@ public sealed class CostsTests(Browser browser) : IClassFixture<Browser>
     private async Task PostAsync(IEnumerable<object> costs) =>
         (await browser.Host.Founder.PostAsync("cost-events", costs, Stop)).Status.ShouldBe(System.Net.HttpStatusCode.Created);
 
-    private static Task ChooseAsync(IPage page, string csv) =>
-        page.SetInputFilesAsync("dialog[data-modal] input[type=file]", new FilePayload { Name = "invoice.csv", MimeType = "text/csv", Buffer = System.Text.Encoding.UTF8.GetBytes(csv) });
+    private static async Task ChooseAsync(IPage page, string csv)
+    {
+        // Blazor's own script listens to a file input a round trip after it is on the page: sooner than anybody chooses a file, but not than a test does.
+        await page.WaitForFunctionAsync("document.querySelector('dialog[data-modal] input[type=file]')._blazorInputFileNextFileId !== undefined");
+        await page.SetInputFilesAsync("dialog[data-modal] input[type=file]", new FilePayload { Name = "invoice.csv", MimeType = "text/csv", Buffer = System.Text.Encoding.UTF8.GetBytes(csv) });
+    }
 
     private static async Task ScreenshotAsync(IPage page, string name)
     {
