@@ -104,7 +104,7 @@ public sealed class VerifyRepositoryJob(VerifyRepository verify) : Job
     /// <inheritdoc />
     public override async Task ExecuteAsync(JobRun run, CancellationToken cancellationToken)
     {
-        var day = run.Slot.UtcDateTime.DayOfWeek;
+        var day = run.Slot.LocalDateTime.DayOfWeek;
         var verdict = await verify.ExecuteAsync(day == DayOfWeek.Sunday ? null : (int)day, Caller.Host, cancellationToken);
         await run.ProgressAsync(100, verdict.Detail, cancellationToken);
         if (!verdict.Sound)
@@ -151,7 +151,7 @@ public sealed class RetentionJob(ApplyRetention retention) : Job
             await run.LogAsync(string.Create(CultureInfo.InvariantCulture, $"{backup.Snapshot.Kind.ToString().ToLowerInvariant()} of {backup.Snapshot.At.UtcDateTime:yyyy-MM-dd HH:mm} UTC: {kept}"), cancellationToken);
         }
 
-        if (!run.IsDry && run.Slot.UtcDateTime.DayOfWeek == DayOfWeek.Sunday)
+        if (!run.IsDry && run.Slot.LocalDateTime.DayOfWeek == DayOfWeek.Sunday)
         {
             var bites = 0;
             var freed = await retention.PruneAsync(PruneBite.First, (bite, took) => run.LogAsync(Told(++bites, bite, took), cancellationToken), cancellationToken);
