@@ -39,6 +39,7 @@ internal sealed class AgentRun
     private IReadOnlyList<OrderedIntervention> _ordered = [];
     private long? _taskEndedAt;
     private bool _endsAtOnce;
+    private bool _endIsDue;
     private int? _exitCode;
 
     /// <summary>Supervises what was started, or what an earlier runner left.</summary>
@@ -161,6 +162,18 @@ internal sealed class AgentRun
         _around.Wake();
     }
 
+    /// <summary>
+    /// To be called before its processes are looked at: it is told to end at the first look that began after that was asked for, or a program that
+    /// has started meanwhile would not be among those who are told.
+    /// </summary>
+    public void BeforeLook()
+    {
+        lock (_gate)
+        {
+            _endIsDue = State.EndAs is not null;
+        }
+    }
+
     /// <summary>Compares what is with what is to be, and does what is missing. Returns when it is to be called again at the latest; null where never.</summary>
     public TimeSpan? Step()
     {
@@ -207,8 +220,7 @@ internal sealed class AgentRun
         LookForReasonsToEnd();
         if (State.EndAs is not null)
         {
-            _parts.Control.WakeTerminal();
-            return Terminate();
+            return _endIsDue ? Terminate() : WhileEnding;
         }
 
         var settled = _hold.Bring(_desired, WhileEnding);

@@ -20,10 +20,6 @@ internal sealed class RunHold(RunParts run)
         {
             Change(isToBeHeld, desired, whileEnding);
         }
-        else if (!isToBeHeld)
-        {
-            run.Control.WakeTerminal();
-        }
 
         return run.Record.State.Paused == (desired == DesiredState.Pause);
     }

@@ -205,6 +205,11 @@ internal sealed partial class Supervisor : IAsyncDisposable
         var wait = _options.LookEvery;
         lock (_forestGate)
         {
+            foreach (var run in _runs.Values)
+            {
+                run.BeforeLook();
+            }
+
             _forest.Look(_time.GetElapsedTime(0, _time.GetTimestamp()).TotalSeconds);
             foreach (var run in _runs.Values)
             {

@@ -14,13 +14,13 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
     public bool HasKilled { get; private set; }
 
     /// <summary>Whether somebody of it runs though it is held still.</summary>
-    public bool IsLoose(bool isHeld) => isHeld && tree.Living.Any(entry => !entry.IsStopped && !WaitsForAStoppedChild(entry));
+    public bool IsLoose(bool isHeld) => isHeld && tree.Living.Any(entry => !entry.IsStopped && !IsOfTerminal(entry) && !WaitsForAStoppedChild(entry));
 
     /// <summary>Holds all of it still. Returns whether it is: whoever is told stops a moment later.</summary>
     /// <param name="note">What is noted once it is.</param>
     public bool Hold(string note)
     {
-        tree.Send(AgentSignal.Hold, entry => !entry.IsStopped);
+        tree.Send(AgentSignal.Hold, entry => !entry.IsStopped && !IsOfTerminal(entry));
         if (IsLoose(isHeld: true))
         {
             return false;
@@ -38,30 +38,18 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
     /// <summary>Lets it go on.</summary>
     public void Release()
     {
-        tree.Send(AgentSignal.Continue, entry => MayBeHeld(entry) && !IsInTerminal(entry));
+        tree.Send(AgentSignal.Continue, MayBeHeld);
         progress.WasHeld(_heldSince is { } since ? time.GetElapsedTime(since) : TimeSpan.Zero);
         _heldSince = null;
         output.Note(OutputSource.Note, "Goes on.");
     }
 
-    /// <summary>
-    /// Has whoever holds the terminal go on when the program does: script(1) stops itself once more for each time that its program was held still.
-    /// To be called at each look at one that is not to be held still.
-    /// </summary>
-    public void WakeTerminal()
-    {
-        if (hasTerminal)
-        {
-            tree.Send(AgentSignal.Continue, entry => entry.IsStopped && (HoldsTerminal(entry) || (IsInTerminal(entry) && tree.Living.Any(e => e.Pid == entry.Parent && !e.IsStopped))));
-        }
-    }
-
     // The shell before the program has no other child.
     private bool HoldsTerminal(ProcessEntry entry) => hasTerminal && entry.Parent == tree.Leader?.Pid;
 
-    // The program itself. It goes on only once script(1) has: a child that ends before its parent has heard that it was held still is never buried,
-    // for of two such messages that wait the second is dropped (signal(7)).
-    private bool IsInTerminal(ProcessEntry entry) => hasTerminal && tree.Living.Any(parent => parent.Pid == entry.Parent && HoldsTerminal(parent));
+    // script(1) and the shell in it, which only wait for the program. They are not held still with it: script(1) stops itself for a child that is, and
+    // where it hears that its child went on and that it ended before it has read the first, it never hears the second (signal(7)).
+    private bool IsOfTerminal(ProcessEntry entry) => HoldsTerminal(entry) || (hasTerminal && tree.Living.Any(parent => parent.Pid == entry.Parent && HoldsTerminal(parent)));
 
     // A parent in vfork(2) sleeps until its child has its program: where the child was held still first, it cannot run either, and stops only afterwards.
     private bool WaitsForAStoppedChild(ProcessEntry entry) => entry.State == 'D' && tree.Living.Any(child => child.Parent == entry.Pid && child.IsStopped);
@@ -80,7 +68,7 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
             tree.Send(AgentSignal.Terminate, entry => !HoldsTerminal(entry));
 
             // One that is held still hears nothing.
-            tree.Send(AgentSignal.Continue, entry => MayBeHeld(entry) && !IsInTerminal(entry));
+            tree.Send(AgentSignal.Continue, MayBeHeld);
         }
 
         return grace - time.GetElapsedTime(_toldToEndAt.Value);

@@ -95,7 +95,8 @@ public abstract class AdapterConformance : IAsyncDisposable
         run.Order(DesiredState.Pause, [pause], taskEnded: false);
         await Agents.UntilAsync(() => run.Observe() is { Paused: true, Effective: [_] }, "it was held still");
         // A shell that waits for a child which was held still before it had become another program (vfork(2)) is as still as that.
-        Supervised.ProcessesOf(run).Select(p => ProcessTable.Find(p)!.Value).ShouldAllBe(p => p.IsStopped || p.State == 'D');
+        Supervised.HeldOf(run).ShouldNotBeEmpty();
+        Supervised.HeldOf(run).ShouldAllBe(p => p.IsStopped || p.State == 'D');
         int said;
         do
         {

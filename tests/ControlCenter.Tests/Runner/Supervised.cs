@@ -115,6 +115,14 @@ internal sealed class Supervised : IAsyncDisposable
     public static IReadOnlyList<int> ProcessesOf(AgentRun run) =>
         [.. ProcessTable.Read().Where(p => !p.HasEnded && ProcessTable.VariableOf(p.Pid, AgentEnvironment.RuntimeIdVariable) == run.Id.ToString()).Select(p => p.Pid)];
 
+    /// <summary>Those of them that are held still with it: not script(1), which holds its terminal, nor the shell in that, which both only wait.</summary>
+    public static IReadOnlyList<ProcessEntry> HeldOf(AgentRun run)
+    {
+        var all = ProcessesOf(run).Select(pid => ProcessTable.Find(pid)!.Value).ToList();
+        var terminal = all.Where(p => p.Parent == run.Observe().Pid && File.ReadAllText($"/proc/{p.Pid}/comm").Trim() == "script").Select(p => p.Pid).ToHashSet();
+        return [.. all.Where(p => !terminal.Contains(p.Pid) && !terminal.Contains(p.Parent))];
+    }
+
     // It is being written: what has no line end yet is no line yet.
     private static string ReadShared(string path)
     {

@@ -9,7 +9,7 @@ internal static class ShimTerminal
     /// <summary>What kind of terminal a program finds unless its definition says: one that shows lines, and moves no cursor.</summary>
     public const string Kind = "dumb";
 
-    /// <summary>Writes it.</summary>
+    /// <summary>Writes it. The shell stays before the program, as the one outside does: a trapped signal leaves it waiting, and is the program's own again.</summary>
     /// <param name="command">Program and arguments.</param>
     /// <param name="environment">What the program finds in its environment.</param>
     public static string Script(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment) => string.Create(
@@ -18,7 +18,8 @@ internal static class ShimTerminal
         unset CC_TERMINAL
         {(environment.TryGetValue("SHELL", out var shell) ? $"export SHELL={Quoted(shell)}" : "unset SHELL")}
         stty rows {TerminalInput.Rows} cols {TerminalInput.Columns} 2>/dev/null
-        exec {string.Join(' ', command.Select(Quoted))}
+        trap : TERM INT HUP QUIT
+        {string.Join(' ', command.Select(Quoted))}
 
         """);
 
