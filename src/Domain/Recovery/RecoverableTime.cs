@@ -23,7 +23,7 @@ public sealed record RecoverableRange(DateTimeOffset From, DateTimeOffset To, Gu
 /// <summary>Log that is needed and not there.</summary>
 /// <param name="Timeline">The timeline.</param>
 /// <param name="FirstMissing">The first segment's number.</param>
-/// <param name="Missing">How many segments in a row.</param>
+/// <param name="Missing">How many segments in a row; one that is there in part only, though log beyond it is there, counts.</param>
 public sealed record WalGap(uint Timeline, ulong FirstMissing, ulong Missing);
 
 /// <summary>The map of recoverable time (BK-14): what can be restored, checked by the log's unbroken chain and not by clocks.</summary>
@@ -49,7 +49,8 @@ public sealed record RecoverableTime(IReadOnlyList<RecoverableRange> Ranges, IRe
         IReadOnlyCollection<BaseBackup> bases, IReadOnlyCollection<WalSegment> segments, IReadOnlyCollection<WalShipment> shipments,
         uint segmentBytes = WalSegment.DefaultBytes)
     {
-        var there = segments.GroupBy(s => s.Timeline).ToDictionary(g => g.Key, g => g.Select(s => s.Number).ToHashSet());
+        var there = segments.GroupBy(s => s.Timeline).ToDictionary(
+            g => g.Key, g => Reached(g, [.. shipments.Where(s => s.Timeline == g.Key).Select(s => s.Through)], segmentBytes));
         var found = new List<RecoverableRange>();
         foreach (var backup in bases)
         {
@@ -67,15 +68,25 @@ public sealed record RecoverableTime(IReadOnlyList<RecoverableRange> Ranges, IRe
         return new RecoverableTime(Joined(found), Missing(bases, there, shipments, segmentBytes));
     }
 
-    private static Lsn EndOfChain(BaseBackup backup, HashSet<ulong>? there, uint segmentBytes)
-    {
-        var next = WalSegment.At(backup.Timeline, backup.Start, segmentBytes).Number;
-        while (there?.Contains(next) == true)
+    // How far each segment is there: to its end, or, where no shipment has it whole, to the last place in it that one made sure of.
+    private static Dictionary<ulong, Lsn> Reached(IEnumerable<WalSegment> segments, IReadOnlyList<Lsn> through, uint segmentBytes) =>
+        segments.GroupBy(s => s.Number).ToDictionary(g => g.Key, g =>
         {
-            next++;
+            var (start, end) = (new Lsn(g.Key * segmentBytes), new Lsn((g.Key + 1) * segmentBytes));
+            return g.Any(s => !s.IsPartial) ? end : through.Where(t => t > start && t <= end).DefaultIfEmpty(start).Max();
+        });
+
+    private static Lsn EndOfChain(BaseBackup backup, Dictionary<ulong, Lsn>? there, uint segmentBytes)
+    {
+        var number = WalSegment.At(backup.Timeline, backup.Start, segmentBytes).Number;
+        var end = new Lsn(number * segmentBytes);
+        while (end.Value == number * segmentBytes && there?.TryGetValue(number, out var reached) == true)
+        {
+            end = reached;
+            number++;
         }
 
-        return new Lsn(next * segmentBytes);
+        return end;
     }
 
     private static List<RecoverableRange> Joined(List<RecoverableRange> found)
@@ -97,7 +108,7 @@ public sealed record RecoverableTime(IReadOnlyList<RecoverableRange> Ranges, IRe
     }
 
     private static List<WalGap> Missing(
-        IReadOnlyCollection<BaseBackup> bases, Dictionary<uint, HashSet<ulong>> there, IReadOnlyCollection<WalShipment> shipments, uint segmentBytes)
+        IReadOnlyCollection<BaseBackup> bases, Dictionary<uint, Dictionary<ulong, Lsn>> there, IReadOnlyCollection<WalShipment> shipments, uint segmentBytes)
     {
         var gaps = new List<WalGap>();
         foreach (var timeline in bases.GroupBy(b => b.Timeline).OrderBy(g => g.Key))
@@ -106,12 +117,12 @@ public sealed record RecoverableTime(IReadOnlyList<RecoverableRange> Ranges, IRe
             // The log must reach as far as whatever is known of it: a shipment, a base's own end, or a segment beyond a hole.
             var last = timeline.Select(b => LastNeeded(b.Stop, segmentBytes))
                 .Concat(shipments.Where(s => s.Timeline == timeline.Key).Select(s => LastNeeded(s.Through, segmentBytes)))
-                .Concat(there.GetValueOrDefault(timeline.Key) ?? [])
+                .Concat(there.GetValueOrDefault(timeline.Key)?.Keys.AsEnumerable() ?? [])
                 .Max();
             ulong missing = 0;
             for (var number = first; number <= last + 1; number++)
             {
-                if (number <= last && there.GetValueOrDefault(timeline.Key)?.Contains(number) != true)
+                if (number <= last && !IsThere(there.GetValueOrDefault(timeline.Key), number, last, segmentBytes))
                 {
                     missing++;
                 }
@@ -125,6 +136,10 @@ public sealed record RecoverableTime(IReadOnlyList<RecoverableRange> Ranges, IRe
 
         return gaps;
     }
+
+    // Only of the last one it is enough to have a part.
+    private static bool IsThere(Dictionary<ulong, Lsn>? there, ulong number, ulong last, uint segmentBytes) =>
+        there?.TryGetValue(number, out var reached) == true && (number == last || reached.Value == (number + 1) * segmentBytes);
 
     // A place at the very beginning of a segment needs nothing of it.
     private static ulong LastNeeded(Lsn through, uint segmentBytes) => through.Value == 0 ? 0 : (through.Value - 1) / segmentBytes;

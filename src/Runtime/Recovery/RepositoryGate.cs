@@ -40,13 +40,19 @@ public sealed class RepositoryGate(NpgsqlDataSource database, TimeProvider time)
     public async Task<IAsyncDisposable?> TryBeAloneAsync(CancellationToken cancellationToken)
     {
         var connection = await database.OpenConnectionAsync(cancellationToken);
-        if (await TryAsync(connection, Contents, cancellationToken))
+        var isHeld = false;
+        try
         {
-            return new HeldLock(connection, $"select pg_advisory_unlock({Contents})");
+            isHeld = await TryAsync(connection, Contents, cancellationToken);
+            return isHeld ? new HeldLock(connection, $"select pg_advisory_unlock({Contents})") : null;
         }
-
-        await connection.DisposeAsync();
-        return null;
+        finally
+        {
+            if (!isHeld)
+            {
+                await connection.DisposeAsync();
+            }
+        }
     }
 
     private async Task<IAsyncDisposable> TakeAsync(long what, CancellationToken cancellationToken)

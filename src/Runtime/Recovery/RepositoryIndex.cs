@@ -20,7 +20,7 @@ public sealed record RepositoryIndex(IReadOnlyList<MarkedSnapshot> Snapshots)
 
     /// <summary>The shipments of a cluster's log.</summary>
     public IReadOnlyList<WalShipment> Shipments(string system) =>
-        [.. Of(system, SnapshotKind.Wal).Select(s => new WalShipment(s.At, s.Timeline, s.Stop))];
+        [.. Of(system, SnapshotKind.Wal).Where(s => s.Stop != default).Select(s => new WalShipment(s.At, s.Timeline, s.Stop))];
 
     /// <summary>The map of a cluster's recoverable time.</summary>
     public RecoverableTime Map(string system) =>

@@ -34,10 +34,10 @@ public sealed record MarkedSnapshot(string SnapshotId, SnapshotKind Kind, Guid B
     /// <summary>The timeline; 0 where it has none.</summary>
     public uint Timeline { get; init; }
 
-    /// <summary>A base's first place.</summary>
+    /// <summary>A base's first place; of log, the place of its own mark, which a replay of all of it comes by.</summary>
     public Lsn Start { get; init; }
 
-    /// <summary>A base's last place; how far log reaches.</summary>
+    /// <summary>A base's last place; how far log reaches; nothing where it was only brought in late, and makes sure of nothing by itself.</summary>
     public Lsn Stop { get; init; }
 
     /// <summary>The segments of log that are in it.</summary>
@@ -72,7 +72,8 @@ internal static class SnapshotTags
             tags.Add($"stop={snapshot.Stop}");
         }
 
-        tags.AddRange(Runs(snapshot.Segments).Select(run => string.Create(CultureInfo.InvariantCulture, $"log={run.Timeline}:{run.First}-{run.Last}")));
+        tags.AddRange(Runs("log", snapshot.Segments.Where(s => !s.IsPartial)));
+        tags.AddRange(Runs("part", snapshot.Segments.Where(s => s.IsPartial)));
         if (snapshot.IsSealed)
         {
             tags.Add("sealed");
@@ -104,13 +105,17 @@ internal static class SnapshotTags
             Timeline = uint.TryParse(Value("timeline"), NumberStyles.None, CultureInfo.InvariantCulture, out var timeline) ? timeline : 0,
             Start = Lsn.TryParse(Value("start")) ?? default,
             Stop = Lsn.TryParse(Value("stop")) ?? default,
-            Segments = [.. tags.Where(t => t.StartsWith("log=", StringComparison.Ordinal)).SelectMany(t => Segments(t[4..]))],
+            Segments = [.. Values("log").SelectMany(Segments), .. Values("part").SelectMany(Segments).Select(s => s with { IsPartial = true })],
             IsSealed = tags.Contains("sealed"),
             IsMilestone = tags.Contains("milestone"),
         };
 
-        string? Value(string name) => tags.FirstOrDefault(t => t.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..];
+        IEnumerable<string> Values(string name) => tags.Where(t => t.StartsWith(name + "=", StringComparison.Ordinal)).Select(t => t[(name.Length + 1)..]);
+        string? Value(string name) => Values(name).FirstOrDefault();
     }
+
+    private static IEnumerable<string> Runs(string name, IEnumerable<WalSegment> segments) =>
+        Runs(segments).Select(run => string.Create(CultureInfo.InvariantCulture, $"{name}={run.Timeline}:{run.First}-{run.Last}"));
 
     private static IEnumerable<(uint Timeline, ulong First, ulong Last)> Runs(IEnumerable<WalSegment> segments)
     {

@@ -28,6 +28,29 @@ public sealed class RecoverableTimeTests
     }
 
     [Fact]
+    public void A_segment_that_is_there_in_part_is_good_to_its_last_shipment_and_log_beyond_it_lies_beyond_a_gap()
+    {
+        var map = RecoverableTime.Of([Base], [.. Segments(10, 12), Part(11)], [Shipment(10, 1), Shipment(11, 5), Shipment(12, 9)]);
+        map.Latest.ShouldBe(Noon.AddMinutes(5));
+        map.Gaps.ShouldBe([new WalGap(1, 11, 1)]);
+    }
+
+    [Fact]
+    public void The_segment_that_is_being_received_is_no_gap() =>
+        RecoverableTime.Of([Base], [.. Segments(10), Part(11)], [Shipment(10, 1), Shipment(11, 5)]).ShouldSatisfyAllConditions(
+            map => map.Latest.ShouldBe(Noon.AddMinutes(5)), map => map.Gaps.ShouldBeEmpty());
+
+    [Fact]
+    public void A_segment_that_was_shipped_in_part_and_then_to_its_end_is_whole() =>
+        RecoverableTime.Of([Base], [.. Segments(10, 11, 12), Part(11)], [Shipment(11, 5), Shipment(12, 9)]).ShouldSatisfyAllConditions(
+            map => map.Latest.ShouldBe(Noon.AddMinutes(9)), map => map.Gaps.ShouldBeEmpty());
+
+    [Fact]
+    public void A_segment_that_was_shipped_to_its_end_before_it_had_its_last_name_is_whole() =>
+        RecoverableTime.Of([Base], [.. Segments(10, 12), Part(11)], [new WalShipment(Noon.AddMinutes(5), 1, new Lsn(12 * Segment)), Shipment(12, 9)]).ShouldSatisfyAllConditions(
+            map => map.Latest.ShouldBe(Noon.AddMinutes(9)), map => map.Gaps.ShouldBeEmpty());
+
+    [Fact]
     public void A_later_base_begins_anew_after_a_gap()
     {
         var later = BaseAt(14, 20);
@@ -72,6 +95,8 @@ public sealed class RecoverableTimeTests
     private static Lsn At(ulong segment) => new((segment * Segment) + 1000);
 
     private static WalShipment Shipment(ulong segment, int minute) => new(Noon.AddMinutes(minute), 1, At(segment));
+
+    private static WalSegment Part(ulong number) => new(1, number, IsPartial: true);
 
     private static WalSegment[] Segments(params ulong[] numbers) => [.. numbers.Select(n => new WalSegment(1, n))];
 }

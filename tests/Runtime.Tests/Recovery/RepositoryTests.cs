@@ -24,6 +24,22 @@ public sealed class RepositoryTests
     }
 
     [Fact]
+    public async Task A_snapshot_that_lacks_something_is_not_counted_and_goes_with_the_next_that_are_forgotten()
+    {
+        await using var cluster = await BackedUpCluster.StartAsync(Stop);
+        await cluster.Stream.StopAsync(Stop);
+        var another = new Restic(cluster.Settings, TimeProvider.System);
+        var before = (await another.SnapshotsAsync(Stop)).Count;
+        // What is at its beginning cannot be read by anybody.
+        var memory = $"/proc/{Environment.ProcessId}/mem";
+        (await Should.ThrowAsync<ToolException>(() => cluster.Restic.BackupAsync(memory, ["control-center"], Hurry.AtOnce, within: null, Stop))).Message.ShouldContain("could not be read");
+        (await cluster.Restic.SnapshotsAsync(Stop)).Count.ShouldBe(before);
+        (await another.SnapshotsAsync(Stop)).Count.ShouldBe(before + 1, "restic has saved it");
+        await cluster.Restic.ForgetAsync([], Stop);
+        (await another.SnapshotsAsync(Stop)).Count.ShouldBe(before);
+    }
+
+    [Fact]
     public async Task What_a_dead_host_left_of_a_backup_has_failed_and_is_removed_before_the_next()
     {
         await using var cluster = await BackedUpCluster.StartAsync(Stop);
@@ -69,7 +85,7 @@ public sealed class RepositoryTests
             Segments = [new(later.Timeline, beyond)],
         }]);
         torn.Map(system).Latest.ShouldBe(reached.At);
-        torn.Map(system).Gaps.ShouldBe([new(later.Timeline, beyond - 1, 1)]);
+        torn.Map(system).Gaps.ShouldBe([new(later.Timeline, beyond - 2, 2)], "the one that was being received is there in part only");
         Should.Throw<RestoreException>(() => RestorePlan.Of(torn, later.At.AddMinutes(4)));
     }
 

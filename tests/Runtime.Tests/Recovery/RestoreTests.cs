@@ -36,6 +36,11 @@ public sealed class RestoreTests
         // Restored before, and gone on since: what is restored now is a third history, and not the second's.
         (await cluster.RestoreAsync(null, Stop, newestTimeline: 3)).Markers.ShouldBe(["before the base", "first", "second"]);
         cluster.Timeline.ShouldBe("00000004");
+
+        // PostgreSQL itself takes log that ends too soon for the end of all log.
+        var further = RestorePlan.Of(await RepositoryIndex.ReadAsync(cluster.Restic, Stop), null) with { Reaches = new Lsn(ulong.MaxValue) };
+        (await Should.ThrowAsync<RestoreException>(() => cluster.Restore.ExecuteAsync(further, Path.Combine(cluster.Home, "cut"), null, null, Stop)))
+            .Message.ShouldStartWith("The log that was fetched ends at ");
     }
 
     [Fact]

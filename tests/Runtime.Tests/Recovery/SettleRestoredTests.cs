@@ -140,7 +140,7 @@ public sealed class SettleRestoredTests : IAsyncLifetime
     private Task<IReadOnlyList<string>> SettleAsync(TimeSpan? lost = null)
     {
         var to = TimeProvider.System.GetUtcNow() - (lost ?? TimeSpan.Zero);
-        var plan = new RestorePlan(new MarkedSnapshot("the-base", SnapshotKind.Base, Guid.NewGuid(), "system", to), [], to, null, 1);
+        var plan = new RestorePlan(new MarkedSnapshot("the-base", SnapshotKind.Base, Guid.NewGuid(), "system", to), [], to, null, default, 1);
         return SettleRestored.ExecuteAsync(_connectionString, plan, NullLoggerFactory.Instance, TimeProvider.System, Stop);
     }
 

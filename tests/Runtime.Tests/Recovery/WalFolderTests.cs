@@ -74,6 +74,26 @@ public sealed class WalFolderTests : IDisposable
         Names().ShouldBe(["00000001.history"], because);
     }
 
+    [Theory]
+    [InlineData(3, false, "the receiver goes on with it")]
+    [InlineData(4, true, "another host has received since")]
+    public void Log_that_ends_before_the_servers_is_known_by_its_end(uint kept, bool isLeft, string because)
+    {
+        Write("000000010000000000000001", "000000010000000000000002");
+        new WalFolder(Received).EndsBefore(In(kept)).ShouldBe(isLeft, because);
+    }
+
+    [Fact]
+    public void Another_clusters_log_is_not_taken_for_this_ones()
+    {
+        Write("00000001.history");
+        Of("000000010000000000000001", 7_512_345_678_901_234_567);
+        Of("000000010000000000000002", 7_599_999_999_999_999_999);
+        Partial("000000010000000000000003", WalSegment.DefaultBytes);
+        new WalFolder(Received).RemoveForeign("7599999999999999999").ShouldBe(1);
+        Names().ShouldBe(["00000001.history", "000000010000000000000002", "000000010000000000000003.partial"], "of the last nothing was received yet");
+    }
+
     [Fact]
     public void An_empty_folder_is_ready()
     {
@@ -84,6 +104,14 @@ public sealed class WalFolderTests : IDisposable
     private static Lsn In(uint segment) => new((segment * (ulong)WalSegment.DefaultBytes) + 4711);
 
     private string[] Names() => [.. Directory.GetFiles(Received).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+
+    // As the server begins a segment (XLogLongPageHeaderData).
+    private void Of(string name, long system)
+    {
+        var page = new byte[8192];
+        BitConverter.TryWriteBytes(page.AsSpan(24), system);
+        File.WriteAllBytes(Path.Combine(Received, name), page);
+    }
 
     private void Partial(string name, long bytes)
     {

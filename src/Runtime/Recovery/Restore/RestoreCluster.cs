@@ -145,10 +145,7 @@ public sealed class RestoreCluster(Restic restic, TimeProvider time, ILogger<Res
         await using (var connection = new NpgsqlConnection(to))
         {
             await connection.OpenAsync(cancellationToken);
-            await using (var command = new NpgsqlCommand("select pg_last_xact_replay_timestamp()", connection))
-            {
-                lastCommit = await command.ExecuteScalarAsync(cancellationToken) is DateTime at ? new DateTimeOffset(at, TimeSpan.Zero) : null;
-            }
+            lastCommit = await LastReplayedAsync(plan, connection, cancellationToken);
 
             tables = await DatabaseManifest.CountAsync(connection, cancellationToken);
             if (look is not null)
@@ -163,6 +160,21 @@ public sealed class RestoreCluster(Restic restic, TimeProvider time, ILogger<Res
         await server.StopAsync(cancellationToken);
         File.Delete(access);
         return (tables, lastCommit, damage);
+    }
+
+    // PostgreSQL takes log that ends too soon for the end of all log, unless a moment to stop at was still to come.
+    private static async Task<DateTimeOffset?> LastReplayedAsync(RestorePlan plan, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select pg_last_xact_replay_timestamp(), pg_last_wal_replay_lsn()::text", connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        var replayed = Lsn.TryParse(reader.GetString(1))!.Value;
+        if (plan.StopAt is null && replayed < plan.Reaches)
+        {
+            throw new RestoreException($"The log that was fetched ends at {replayed}, before {plan.Reaches}, which it was to reach.");
+        }
+
+        return reader.IsDBNull(0) ? null : new DateTimeOffset(reader.GetDateTime(0), TimeSpan.Zero);
     }
 
     private async Task<string> CheckAsync(ServerBinaries binaries, ClusterFolder cluster, string database, string superuser, CancellationToken cancellationToken)

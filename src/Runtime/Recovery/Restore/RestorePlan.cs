@@ -8,8 +8,9 @@ namespace ControlCenter.Runtime.Recovery.Restore;
 /// <param name="Log">Snapshots with log, oldest first.</param>
 /// <param name="To">The moment.</param>
 /// <param name="StopAt">Where the replay stops; null to replay all the log that is fetched, because nothing was committed after the moment in it.</param>
+/// <param name="Reaches">A place that a replay of all the log comes by.</param>
 /// <param name="NewestTimeline">The newest timeline of this cluster in the repository: what is restored begins one after it, or its log would be taken for another's.</param>
-public sealed record RestorePlan(MarkedSnapshot Base, IReadOnlyList<MarkedSnapshot> Log, DateTimeOffset To, DateTimeOffset? StopAt, uint NewestTimeline)
+public sealed record RestorePlan(MarkedSnapshot Base, IReadOnlyList<MarkedSnapshot> Log, DateTimeOffset To, DateTimeOffset? StopAt, Lsn Reaches, uint NewestTimeline)
 {
     /// <summary>Chooses the newest base that was consistent by the moment, and the least log that reaches it.</summary>
     /// <param name="index">What the repository holds.</param>
@@ -33,7 +34,8 @@ public sealed record RestorePlan(MarkedSnapshot Base, IReadOnlyList<MarkedSnapsh
         var reaching = log.FirstOrDefault(s => s.At >= moment && s.Stop >= from.Stop) ?? log.Last(s => s.Stop >= from.Stop);
         var first = WalSegment.At(from.Timeline, from.Start).Number;
         var last = (reaching.Stop.Value - 1) / WalSegment.DefaultBytes;
-        return new RestorePlan(from, Cover(log, reaching, first, last), moment, moment < reaching.At ? moment : null, index.Snapshots.Where(s => s.System == cluster).Max(s => s.Timeline));
+        return new RestorePlan(
+            from, Cover(log, reaching, first, last), moment, moment < reaching.At ? moment : null, reaching.Start, index.Snapshots.Where(s => s.System == cluster).Max(s => s.Timeline));
     }
 
     // From the newest back: what the reaching snapshot has not is taken from sealed batches before it, then from anything that has it.

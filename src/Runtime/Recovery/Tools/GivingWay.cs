@@ -22,7 +22,7 @@ internal static class GivingWay
     private const double Least = 0.1;
 
     /// <summary>The share of the time that it may run, 0.1–1.</summary>
-    /// <param name="others">How much of the processors others use, 0–1.</param>
+    /// <param name="others">How much of the processors others use, 0–1; what the server or a program of its own does for it counts with them.</param>
     internal static double Share(double others) => others <= Quiet ? 1 : Math.Max(Least, 1 - (2 * others));
 
     /// <summary>Holds it still for the rest of each moment, until it ends.</summary>
@@ -72,7 +72,7 @@ internal static class GivingWay
         {
             // That is how it is told.
         }
-        catch (IOException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or FormatException)
         {
             // The machine's own figures cannot be read: that is no reason for the copy to fail, and it gives way by its priority alone.
             return;

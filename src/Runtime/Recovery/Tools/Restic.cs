@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -27,6 +28,9 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
 
     // One host name for all, so that a snapshot's parent is found also after the machine was replaced.
     private const string Host = "control-center";
+
+    // Snapshots that claim more than they have: none of them is counted, and the next to forget some forgets these too.
+    private readonly ConcurrentDictionary<string, bool> _incomplete = new();
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -85,6 +89,11 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
         var result = await ToolProcess.RunAsync(run, time, cancellationToken);
         if (result.ExitCode == Incomplete)
         {
+            if (upload is not null)
+            {
+                _incomplete[upload.SnapshotId] = true;
+            }
+
             throw new ToolException($"Something in {Path.GetFileName(folder)} could not be read, so the snapshot is not whole: {LastLine(result.Error)}", Incomplete);
         }
 
@@ -97,7 +106,7 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     {
         var result = await AskAsync(["snapshots", "--json", "--no-lock"], cancellationToken);
         Check("list the snapshots", result);
-        return [.. (JsonSerializer.Deserialize<List<ResticSnapshot>>(result.Output, Json) ?? []).OrderBy(s => s.Time)];
+        return [.. (JsonSerializer.Deserialize<List<ResticSnapshot>>(result.Output, Json) ?? []).Where(s => !_incomplete.Keys.Any(i => s.Id.StartsWith(i, StringComparison.Ordinal))).OrderBy(s => s.Time)];
     }
 
     /// <summary>Brings a snapshot's folder back, verified as it is written.</summary>
@@ -133,14 +142,19 @@ public sealed class Restic(RecoverySettings settings, TimeProvider time)
     public async Task FetchAsync(string snapshot, string name, string target, CancellationToken cancellationToken) =>
         Check("fetch", await RunAsync(["restore", snapshot, "--target", target, "--include", name, "--no-lock"], cancellationToken));
 
-    /// <summary>Forgets snapshots. Their data stays until it is pruned.</summary>
+    /// <summary>Forgets snapshots, and those that were found not to be whole. Their data stays until it is pruned.</summary>
     public async Task ForgetAsync(IReadOnlyCollection<string> snapshots, CancellationToken cancellationToken)
     {
-        if (snapshots.Count > 0)
+        string[] all = [.. snapshots, .. _incomplete.Keys];
+        if (all.Length > 0)
         {
             // A lock that a dead process left would refuse this; one of a living process stays.
             await UnlockAsync(cancellationToken);
-            Check("forget snapshots", await RunAsync(["forget", .. snapshots], cancellationToken));
+            Check("forget snapshots", await RunAsync(["forget", .. all], cancellationToken));
+            foreach (var snapshot in all)
+            {
+                _incomplete.TryRemove(snapshot, out _);
+            }
         }
     }
 

@@ -86,14 +86,13 @@ public sealed partial class StreamWal(
 
         await EnsureRepositoryAsync(connection, stoppingToken);
         await restic.UnlockAsync(stoppingToken);
-        var (system, segmentBytes) = await ClusterAsync(connection, stoppingToken);
+        var (system, segmentBytes) = await ServerLog.ClusterAsync(connection, stoppingToken);
         if (segmentBytes != WalSegment.DefaultBytes)
         {
             throw new ToolException($"The server's log has segments of {segmentBytes} bytes (wal_segment_size); only {WalSegment.DefaultBytes} are known here, so nothing is shipped.");
         }
 
-        var (receiver, lost) = await WalReceiver.StartAsync(tools, connection, settings.WalFolder, Time, stoppingToken);
-        await using var started = receiver;
+        var (lost, kept, written) = await WalReceiver.PrepareAsync(connection, stoppingToken);
         if (lost)
         {
             await transactions.RunAsync(Caller.Host, (unit, _) =>
@@ -103,7 +102,12 @@ public sealed partial class StreamWal(
             }, stoppingToken);
         }
 
-        _standing = new Standing(connection, receiver, new WalFolder(settings.WalFolder), system);
+        Directory.CreateDirectory(settings.WalFolder);
+        var folder = new WalFolder(settings.WalFolder);
+        await new LeftLog(_upload, gate, Time, Logger).ShipAsync(folder, StagedFolder, system, kept, stoppingToken);
+        folder.MakeReady(kept, written);
+        await using var receiver = await WalReceiver.StartAsync(tools, connection, settings.WalFolder, Time, stoppingToken);
+        _standing = new Standing(connection, receiver, folder, system);
         (_batchSince, _shippedAt) = (Time.GetTimestamp(), 0);
         try
         {
@@ -142,7 +146,7 @@ public sealed partial class StreamWal(
             await _oneAtATime.WaitAsync(within.Token);
             try
             {
-                if (await WrittenAsync(standing, within.Token) > _shipped)
+                if (await ServerLog.WrittenAsync(standing.Connection, within.Token) > _shipped)
                 {
                     await ShipAsync(standing, seal: false, isWaitedFor: true, within.Token);
                 }
@@ -152,7 +156,7 @@ public sealed partial class StreamWal(
                 _oneAtATime.Release();
             }
         }
-        catch (Exception fault) when (fault is ToolException or IOException or NpgsqlException or OperationCanceledException)
+        catch (Exception fault) when (fault is ToolException or IOException or NpgsqlException or InvalidOperationException or OperationCanceledException)
         {
             LastIsNotShipped(Logger, fault);
         }
@@ -168,7 +172,7 @@ public sealed partial class StreamWal(
 
         var finished = standing.Folder.Segments().Count(s => !s.IsPartial);
         var seal = finished > SealSegments || (finished > 1 && Time.GetElapsedTime(_batchSince) > SealAfter);
-        var ahead = await WrittenAsync(standing, cancellationToken) is var written && written > _shipped ? written.Value - _shipped.Value : 0;
+        var ahead = await ServerLog.WrittenAsync(standing.Connection, cancellationToken) is var written && written > _shipped ? written.Value - _shipped.Value : 0;
         if (seal || ahead > Little || (ahead > 0 && Time.GetElapsedTime(_shippedAt) > LittleAfter))
         {
             var shipment = await ShipAsync(standing, seal, isWaitedFor: false, cancellationToken);
@@ -183,14 +187,14 @@ public sealed partial class StreamWal(
     private async Task<WalShipment> ShipAsync(Standing standing, bool seal, bool isWaitedFor, CancellationToken cancellationToken)
     {
         var began = Time.GetTimestamp();
-        var (at, timeline, through, lastSeq) = await MarkAsync(standing, cancellationToken);
+        var (at, timeline, mark, through, lastSeq) = await ServerLog.MarkAsync(standing.Connection, cancellationToken);
         await standing.Receiver.WaitForAsync(standing.Connection, through, ReceivePatience, cancellationToken);
         var segments = standing.Folder.Stage(StagedFolder);
         var id = Uuid7.New(Time);
         var marks = new MarkedSnapshot("", SnapshotKind.Wal, id, standing.System, at)
         {
             Timeline = timeline,
-            Start = through,
+            Start = mark,
             Stop = through,
             Segments = segments,
             IsSealed = seal,
@@ -230,48 +234,6 @@ public sealed partial class StreamWal(
                 _unsealed.Clear();
             }
         }
-    }
-
-    // A commit of its own behind everything that was committed by then: a restore to any moment before it finds a later commit
-    // to stop at (PostgreSQL, recovery_target_time).
-    private static async Task<(DateTimeOffset At, uint Timeline, Lsn Through, long LastSeq)> MarkAsync(Standing standing, CancellationToken cancellationToken)
-    {
-        await using var batch = new NpgsqlBatch(standing.Connection)
-        {
-            BatchCommands =
-            {
-                new("select clock_timestamp(), coalesce((select max(seq) from events), 0)"),
-                new("select pg_logical_emit_message(true, 'control-center', 'shipment')"),
-            },
-        };
-        DateTimeOffset at;
-        long lastSeq;
-        await using (var marked = await batch.ExecuteReaderAsync(cancellationToken))
-        {
-            await marked.ReadAsync(cancellationToken);
-            (at, lastSeq) = (marked.GetFieldValue<DateTimeOffset>(0), marked.GetInt64(1));
-            await marked.NextResultAsync(cancellationToken);
-        }
-
-        await using var command = new NpgsqlCommand("select pg_current_wal_flush_lsn()::text, timeline_id from pg_control_checkpoint()", standing.Connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        return (at, (uint)reader.GetInt32(1), Lsn.TryParse(reader.GetString(0))!.Value, lastSeq);
-    }
-
-    private static async Task<Lsn> WrittenAsync(Standing standing, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand("select pg_current_wal_flush_lsn()::text", standing.Connection);
-        return Lsn.TryParse((string)(await command.ExecuteScalarAsync(cancellationToken))!)!.Value;
-    }
-
-    private static async Task<(string System, uint SegmentBytes)> ClusterAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(
-            "select system_identifier::text, (select setting::bigint from pg_settings where name = 'wal_segment_size') from pg_control_system()", connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        return (reader.GetString(0), (uint)reader.GetInt64(1));
     }
 
     // One that was there and is not any more is a disk that is not mounted, more likely than not: a new one in its place

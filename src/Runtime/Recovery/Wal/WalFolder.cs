@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using ControlCenter.Domain.Recovery;
 
@@ -13,6 +15,24 @@ internal sealed partial class WalFolder(string path)
     /// <summary>What is in it, in order.</summary>
     public IReadOnlyList<WalSegment> Segments() => Segments(Path);
 
+    /// <summary>Removes another cluster's log, which would pass for this one's where its places are alike.</summary>
+    /// <param name="system">This cluster's system identifier.</param>
+    /// <returns>How many segments there were.</returns>
+    public int RemoveForeign(string system)
+    {
+        var foreign = Segments().Where(s => SystemOf(PathOf(s)) is { } other && other != system).ToList();
+        foreach (var segment in foreign)
+        {
+            File.Delete(PathOf(segment));
+        }
+
+        return foreign.Count;
+    }
+
+    /// <summary>Whether there is log that ends before the server's begins: nobody else may have it, and the receiver does not go on from it.</summary>
+    /// <param name="kept">From where on the server keeps log for the receiver.</param>
+    public bool EndsBefore(Lsn kept) => Next() < WalSegment.At(1, kept).Number;
+
     /// <summary>
     /// Removes what the receiver would refuse to go on from at every start: a file that a full disk cut short, and log that ends before the
     /// server's begins, because another host has received since or the server gave it up, or behind its end, because that was set back.
@@ -26,11 +46,9 @@ internal sealed partial class WalFolder(string path)
             File.Delete(PathOf(partial));
         }
 
-        var segments = Segments();
-        var next = segments.Select(s => s.IsPartial ? s.Number : s.Number + 1).DefaultIfEmpty(WalSegment.At(1, kept).Number).Max();
-        if (next < WalSegment.At(1, kept).Number || next > WalSegment.At(1, written).Number)
+        if (EndsBefore(kept) || Next() > WalSegment.At(1, written).Number)
         {
-            foreach (var segment in segments)
+            foreach (var segment in Segments())
             {
                 File.Delete(PathOf(segment));
             }
@@ -84,6 +102,19 @@ internal sealed partial class WalFolder(string path)
 
     private const int NoSuchFile = 2; // ENOENT (errno(3))
     private const int AlreadyThere = 17; // EEXIST
+
+    // The segment that the receiver would go on with; null where there is none to go on from.
+    private ulong? Next() => Segments().Select(s => (ulong?)(s.IsPartial ? s.Number : s.Number + 1)).Max();
+
+    // The first page's long header: after 24 bytes that each page has, the cluster's (PostgreSQL, xlog_internal.h). Zeros where nothing was received yet.
+    private static string? SystemOf(string path)
+    {
+        Span<byte> header = stackalloc byte[32];
+        using var file = File.OpenRead(path);
+        return file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) == header.Length && BinaryPrimitives.ReadInt64LittleEndian(header[24..]) is not 0 and var system
+            ? system.ToString(CultureInfo.InvariantCulture)
+            : null;
+    }
 
     private string PathOf(WalSegment segment) => System.IO.Path.Combine(Path, segment.FileName());
 

@@ -29,16 +29,23 @@ internal sealed class WalReceiver : IAsyncDisposable
     /// <summary>Ends when it ends.</summary>
     public Task Ended => _process.WaitForExitAsync();
 
-    /// <summary>Starts it, taking the slot from one that an earlier host left.</summary>
-    /// <returns>The receiver, and whether log was lost because the slot fell too far behind and had to be made anew.</returns>
-    /// <exception cref="ToolException">It cannot be started.</exception>
-    public static async Task<(WalReceiver Receiver, bool Lost)> StartAsync(
-        PostgresTools tools, NpgsqlConnection connection, string folder, TimeProvider time, CancellationToken cancellationToken)
+    /// <summary>Sees to the slot, and takes it from one that an earlier host left.</summary>
+    /// <returns>
+    /// Whether log was lost because the slot fell too far behind and had to be made anew; from where on the server keeps log for the receiver;
+    /// and how far it has written.
+    /// </returns>
+    public static async Task<(bool Lost, Lsn Kept, Lsn Written)> PrepareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var lost = await PrepareSlotAsync(connection, cancellationToken);
-        Directory.CreateDirectory(folder);
         var (kept, written) = await StandingAsync(connection, cancellationToken);
-        new WalFolder(folder).MakeReady(kept, written);
+        return (lost, kept, written);
+    }
+
+    /// <summary>Starts it.</summary>
+    /// <exception cref="ToolException">It cannot be started.</exception>
+    public static async Task<WalReceiver> StartAsync(
+        PostgresTools tools, NpgsqlConnection connection, string folder, TimeProvider time, CancellationToken cancellationToken)
+    {
         // What it has written is read by the upload whether or not it has been synced, and until a segment is whole and synced the server keeps
         // its own: a sync after each commit would only slow down the server's on the same disk. The slot alone says what was synced.
         string[] told = await SeesReceiverAsync(connection, cancellationToken) ? ["--status-interval", "1"] : ["--synchronous"];
@@ -47,7 +54,7 @@ internal sealed class WalReceiver : IAsyncDisposable
         (info.RedirectStandardInput, info.RedirectStandardOutput, info.RedirectStandardError) = (true, true, true);
         var process = ToolProcess.Start(info);
         process.StandardInput.Close();
-        return (new WalReceiver(process, time), lost);
+        return new WalReceiver(process, time);
     }
 
     /// <summary>Waits until everything up to a place is in the folder's files.</summary>
