@@ -122,8 +122,8 @@ public sealed class TranscriptTests(HostFixture fixture) : BusTests(fixture)
         (await ProofAsync(runtime))["state"]!.ToString().ShouldBe("open");
         await Host.RunAsync("update runtimes set phase = 'ended', ended_at = clock_timestamp(), end_kind = 'exited', output_lines = 6 where id = @id", Stop, ("id", runtime.Id));
         var keeper = Host.Services.GetRequiredService<KeepTranscripts>();
-        await keeper.NextCycleAsync();
-        await keeper.NextCycleAsync();
+        await keeper.NextCycleAsync().WaitAsync(Stop);
+        await keeper.NextCycleAsync().WaitAsync(Stop);
         (await ProofAsync(runtime))["state"]!.ToString().ShouldBe("open", "its host has one more line");
 
         (await HandOverAsync(bus, host, runtime, 5, Lines(5, 1))).ShouldBe(6);
