@@ -53,8 +53,9 @@ public sealed class LatencyTests(Browser browser) : IClassFixture<Browser>
         complaints.ShouldBeEmpty();
     }
 
+    // What is promised is half of it, on a machine with nothing else to do: there bench/run measures it (bench/README.md).
     [Fact]
-    public async Task What_happens_is_in_the_browser_within_a_quarter_of_a_second()
+    public async Task What_happens_is_in_the_browser_within_half_a_second_also_on_a_busy_machine()
     {
         var (page, _) = await browser.SignInAsync();
         await page.GotoAsync("/events?kind=dom.");

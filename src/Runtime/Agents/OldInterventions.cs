@@ -24,7 +24,10 @@ public sealed class OldInterventions : RetainedHistory
     protected override string Table => "interventions";
 
     /// <inheritdoc />
-    protected override string Moment => "t.requested_at";
+    protected override string Moment => "t.acknowledged_at";
+
+    /// <inheritdoc />
+    protected override string Began => "t.requested_at";
 
     /// <inheritdoc />
     protected override string IsOld =>

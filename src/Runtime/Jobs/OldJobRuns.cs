@@ -25,7 +25,11 @@ public sealed class OldJobRuns : RetainedHistory
     protected override string Table => "job_runs";
 
     /// <inheritdoc />
-    protected override string Moment => "t.started_at";
+    protected override string Moment => "t.ended_at";
+
+    // Not when it started: one that was missed in an outage never did, and was queued after it.
+    /// <inheritdoc />
+    protected override string Began => "least(t.slot, t.queued_at)";
 
     /// <inheritdoc />
     protected override string IsOld =>

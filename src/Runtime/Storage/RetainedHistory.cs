@@ -39,8 +39,11 @@ public abstract class RetainedHistory
     /// <summary>The moment, on <c>t</c>, that it is of: what lies in a pinned stretch of time stays.</summary>
     protected virtual string Moment => "t.at";
 
+    /// <summary>The moment, on <c>t</c>, at which it began, never null, where it took time up to <see cref="Moment"/>: what has any of its time in a pinned stretch stays.</summary>
+    protected virtual string Began => Moment;
+
     /// <summary>The condition, on <c>t</c>, of what goes: it is old, and of no time that somebody has pinned.</summary>
-    protected string Goes => $"({IsOld}) and not exists (select from incident_pins p where p.released_at is null and {Moment} between p.from_at and p.to_at)";
+    protected string Goes => $"({IsOld}) and not exists (select from incident_pins p where p.released_at is null and p.from_at <= {Moment} and p.to_at >= {Began})";
 
     /// <summary>How much there is, and how much of it would go.</summary>
     public async Task<(long All, long Old)> CountAsync(NpgsqlConnection connection, int days, CancellationToken cancellationToken)

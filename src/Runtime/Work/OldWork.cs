@@ -55,7 +55,10 @@ public sealed class OldLeases : RetainedHistory
     protected override string Table => "leases";
 
     /// <inheritdoc />
-    protected override string Moment => "t.granted_at";
+    protected override string Moment => "t.ended_at";
+
+    /// <inheritdoc />
+    protected override string Began => "t.granted_at";
 
     // A lease that was granted after a stop is what says that the agent has been started again.
     /// <inheritdoc />

@@ -122,8 +122,8 @@ public sealed class TranscriptTests(HostFixture fixture) : BusTests(fixture)
         (await ProofAsync(runtime))["state"]!.ToString().ShouldBe("open");
         await Host.RunAsync("update runtimes set phase = 'ended', ended_at = clock_timestamp(), end_kind = 'exited', output_lines = 6 where id = @id", Stop, ("id", runtime.Id));
         var keeper = Host.Services.GetRequiredService<KeepTranscripts>();
-        await keeper.NextCycleAsync();
-        await keeper.NextCycleAsync();
+        await keeper.NextCycleAsync().WaitAsync(Stop);
+        await keeper.NextCycleAsync().WaitAsync(Stop);
         (await ProofAsync(runtime))["state"]!.ToString().ShouldBe("open", "its host has one more line");
 
         (await HandOverAsync(bus, host, runtime, 5, Lines(5, 1))).ShouldBe(6);
@@ -172,9 +172,7 @@ public sealed class TranscriptTests(HostFixture fixture) : BusTests(fixture)
         await Founder.PostAsync("retention/pins", new { title = "an outage", from = DateTimeOffset.UtcNow.AddDays(-201), to = DateTimeOffset.UtcNow.AddDays(-199) }, Stop);
         var was = await ProofAsync(old);
 
-        var history = Host.Services.GetServices<RetainedHistory>().OfType<OldTranscripts>().Single();
-        (await Host.Services.GetRequiredService<Transactions>().RunAsync(Caller.Host, (unit, ct) => history.RemoveAsync(unit, 30, 100, ct), Stop)).ShouldBe(1);
-
+        (await TrimAsync()).ShouldBe(1);
         (await Host.Services.GetRequiredService<KeepTranscripts>().SweepAsync(Stop)).ShouldBe(1);
         File.Exists(PathOf(old)).ShouldBeFalse();
         Directory.Exists(Path.GetDirectoryName(PathOf(old))).ShouldBeFalse();
@@ -187,6 +185,56 @@ public sealed class TranscriptTests(HostFixture fixture) : BusTests(fixture)
         {
             (await ProofAsync(stays))["state"]!.ToString().ShouldBe("intact");
         }
+    }
+
+    [Fact]
+    public async Task A_pin_keeps_the_output_of_all_that_ran_in_its_time_also_of_what_outlasted_it()
+    {
+        var across = await ClosedAsync("400 days", "ended", lasted: "4 hours");
+        var before = await ClosedAsync("402 days", "ended", lasted: "4 hours");
+        var middle = DateTimeOffset.UtcNow.AddDays(-400).AddHours(-2);
+        await Founder.PostAsync("retention/pins", new { title = "an hour of an outage", from = middle.AddMinutes(-30), to = middle.AddMinutes(30) }, Stop);
+        (await TrimAsync()).ShouldBe(1);
+        (await Host.Services.GetRequiredService<KeepTranscripts>().SweepAsync(Stop)).ShouldBe(1);
+        (await ProofAsync(before))["state"]!.ToString().ShouldBe("removed");
+        (await ProofAsync(across))["state"]!.ToString().ShouldBe("intact");
+    }
+
+    [Fact]
+    public async Task A_file_that_the_disk_refuses_holds_up_no_other_and_goes_once_it_can()
+    {
+        var (stuck, other) = (await ClosedAsync("60 days", "ended"), await ClosedAsync("60 days", "ended"));
+        var index = PathOf(stuck) + ".index";
+        File.Delete(index);
+        Directory.CreateDirectory(index);
+        (await TrimAsync()).ShouldBe(2);
+        var keeper = Host.Services.GetRequiredService<KeepTranscripts>();
+        (await keeper.SweepAsync(Stop)).ShouldBe(1);
+        File.Exists(PathOf(other)).ShouldBeFalse();
+        Directory.Delete(index);
+        (await keeper.SweepAsync(Stop)).ShouldBe(1, "what of it was left is found again");
+        Directory.Exists(Path.GetDirectoryName(PathOf(stuck))).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_transcript_that_the_disk_refuses_keeps_no_other_from_being_closed()
+    {
+        var (host, runtime, bus) = await RunningAsync();
+        await HandOverAsync(bus, host, runtime, 0, Lines(0, 5));
+        File.Delete(PathOf(runtime));
+        Directory.CreateDirectory(PathOf(runtime));
+        await EndAsync(runtime, "90 days", "1 minute");
+        (await ProofAsync(await ClosedAsync("60 days", "active")))["state"]!.ToString().ShouldBe("intact");
+        (await ProofAsync(runtime))["state"]!.ToString().ShouldBe("open");
+    }
+
+    [Fact]
+    public async Task A_folder_that_a_removal_left_behind_goes_with_the_next()
+    {
+        var left = Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(PathOf((await RunningAsync()).Runtime)))!, Guid.CreateVersion7().ToString());
+        Directory.CreateDirectory(left);
+        (await Host.Services.GetRequiredService<KeepTranscripts>().SweepAsync(Stop)).ShouldBe(0);
+        Directory.Exists(left).ShouldBeFalse();
     }
 
     private static List<string> Lines(int first, int count) => [.. Enumerable.Range(first, count).Select(i => $"line {i}")];
@@ -202,14 +250,27 @@ public sealed class TranscriptTests(HostFixture fixture) : BusTests(fixture)
     }
 
     // One of a runtime that ended so long ago.
-    private async Task<RuntimeRow> ClosedAsync(string ago, string session)
+    private async Task<RuntimeRow> ClosedAsync(string ago, string session, string lasted = "1 minute")
     {
         var (host, runtime, bus) = await RunningAsync();
         await HandOverAsync(bus, host, runtime, 0, Lines(0, 5));
-        await Host.RunAsync("update runtimes set phase = 'ended', ended_at = clock_timestamp() - @ago::interval, end_kind = 'exited', output_lines = 5 where id = @id", Stop, ("id", runtime.Id), ("ago", ago));
+        await EndAsync(runtime, ago, lasted);
         await Host.RunAsync("update sessions set state = @state where id = @id", Stop, ("id", runtime.Session), ("state", session));
         await LeaseTests.Eventually(async () => (await ProofAsync(runtime))["state"]!.ToString() == "intact");
         return runtime;
+    }
+
+    private Task EndAsync(RuntimeRow runtime, string ago, string lasted) => Host.RunAsync(
+        """
+        update runtimes set phase = 'ended', ended_at = clock_timestamp() - @ago::interval, requested_at = clock_timestamp() - @ago::interval - @lasted::interval,
+            end_kind = 'exited', output_lines = 5 where id = @id
+        """,
+        Stop, ("id", runtime.Id), ("ago", ago), ("lasted", lasted));
+
+    private Task<int> TrimAsync()
+    {
+        var history = Host.Services.GetServices<RetainedHistory>().OfType<OldTranscripts>().Single();
+        return Host.Services.GetRequiredService<Transactions>().RunAsync(Caller.Host, (unit, ct) => history.RemoveAsync(unit, 30, 100, ct), Stop);
     }
 
     private async Task<long?> HandOverAsync(BusClient bus, HostRow host, RuntimeRow runtime, long first, IReadOnlyList<string> lines)

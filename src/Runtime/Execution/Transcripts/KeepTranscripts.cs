@@ -29,8 +29,12 @@ public sealed partial class KeepTranscripts(
         select id from runtimes
         where phase = 'ended' and transcript_sha256 is null and transcript_lines > 0
             and (transcript_lines >= output_lines or ended_at < clock_timestamp() - {SettledFor})
+            and id <> all(@refused)
         order by ended_at limit @most
         """;
+
+    // Those that the disk does not let be closed; the next sweep has them tried again. Else the oldest of them were all that is tried.
+    private readonly HashSet<Guid> _refused = [];
 
     /// <inheritdoc />
     protected override async Task RunAsync(CancellationToken stoppingToken)
@@ -39,14 +43,16 @@ public sealed partial class KeepTranscripts(
         long? sweptAt = null;
         do
         {
+            // One that cannot be flushed is tried again with its next line, and when it is closed.
+            var flushed = transcripts.TakeUnflushed().Count(t => Try("written to disk", t.Runtime, () => transcripts.Of(t.Session, t.Runtime).FlushToDisk()));
+            var closed = await CloseAsync(stoppingToken);
             if (sweptAt is not { } last || Time.GetElapsedTime(last) >= SweepEvery)
             {
                 await SweepAsync(stoppingToken);
+                _refused.Clear();
                 sweptAt = Time.GetTimestamp();
             }
 
-            var flushed = transcripts.FlushToDisk();
-            var closed = await CloseAsync(stoppingToken);
             Beat(string.Create(CultureInfo.InvariantCulture, $"{flushed} written to disk, {closed} closed"));
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
@@ -55,16 +61,27 @@ public sealed partial class KeepTranscripts(
     /// <summary>Removes the files of which the rows say that they are removed (<see cref="OldTranscripts"/>). Returns how many that were.</summary>
     public async Task<int> SweepAsync(CancellationToken cancellationToken)
     {
+        var runtimes = new List<Guid>();
+        foreach (var session in transcripts.Sessions())
+        {
+            Try("looked through", session, () =>
+            {
+                runtimes.AddRange(transcripts.Runtimes(session));
+                // A removal that was cut off can have left it.
+                transcripts.RemoveIfEmpty(session);
+            });
+        }
+
         var swept = 0;
-        foreach (var here in transcripts.Runtimes().Chunk(SweptAtOnce))
+        foreach (var here in runtimes.Chunk(SweptAtOnce))
         {
             await using var command = database.CreateCommand("select session_id, id from runtimes where id = any(@ids) and transcript_removed_at is not null");
             command.Parameters.AddWithValue("ids", here);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken);
             while (await reader.ReadAsync(cancellationToken))
             {
-                transcripts.Remove(reader.GetGuid(0), reader.GetGuid(1));
-                swept++;
+                var (session, runtime) = (reader.GetGuid(0), reader.GetGuid(1));
+                swept += Try("removed", runtime, () => transcripts.Remove(session, runtime)) ? 1 : 0;
             }
         }
 
@@ -76,10 +93,18 @@ public sealed partial class KeepTranscripts(
         var closed = 0;
         foreach (var id in await FindAsync(cancellationToken))
         {
-            if (await transactions.RunAsync(Caller.Host, (unit, ct) => CloseAsync(unit, id, ct), cancellationToken) is { } lines)
+            try
             {
-                closed++;
-                feed.Publish(id, lines, ended: true);
+                if (await transactions.RunAsync(Caller.Host, (unit, ct) => CloseAsync(unit, id, ct), cancellationToken) is { } lines)
+                {
+                    closed++;
+                    feed.Publish(id, lines, ended: true);
+                }
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                _refused.Add(id);
+                LogRefused(Logger, id, "closed", fault);
             }
         }
 
@@ -121,6 +146,7 @@ public sealed partial class KeepTranscripts(
     {
         await using var command = database.CreateCommand(ToClose);
         command.Parameters.AddWithValue("most", MostAtOnce);
+        command.Parameters.AddWithValue("refused", _refused.ToArray());
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var found = new List<Guid>();
         while (await reader.ReadAsync(cancellationToken))
@@ -131,6 +157,24 @@ public sealed partial class KeepTranscripts(
         return found;
     }
 
+    // A file that the disk refuses holds up no other.
+    private bool Try(string done, Guid whose, Action work)
+    {
+        try
+        {
+            work();
+            return true;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            LogRefused(Logger, whose, done, fault);
+            return false;
+        }
+    }
+
     [LoggerMessage(EventId = 1501, Level = LogLevel.Warning, Message = "The transcript of runtime {Runtime} had {Bytes} bytes where {Expected} count; it was put right")]
     private static partial void LogRepaired(ILogger logger, Guid runtime, long bytes, long expected);
+
+    [LoggerMessage(EventId = 1502, Level = LogLevel.Warning, Message = "The transcript of {Whose} could not be {Done}; the others go on")]
+    private static partial void LogRefused(ILogger logger, Guid whose, string done, Exception fault);
 }

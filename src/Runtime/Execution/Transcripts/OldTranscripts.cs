@@ -33,6 +33,10 @@ public sealed class OldTranscripts : RetainedHistory
     /// <inheritdoc />
     protected override string Moment => "t.ended_at";
 
+    // When it was observed can be long after it began to write: of a bus that was away, or of a slot that was given twice.
+    /// <inheritdoc />
+    protected override string Began => "t.requested_at";
+
     // A session that is uncertain is decided about by a person, who reads what it said last.
     /// <inheritdoc />
     protected override string IsOld =>

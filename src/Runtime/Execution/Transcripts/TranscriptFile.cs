@@ -120,13 +120,13 @@ internal sealed class TranscriptFile(string path)
         return hash.GetHashAndReset();
     }
 
-    /// <summary>Removes it with its index.</summary>
+    /// <summary>Removes it with its index, and the index first: what is cut off between the two is found again by its lines.</summary>
     public void Remove()
     {
         if (Directory.Exists(System.IO.Path.GetDirectoryName(path)))
         {
-            File.Delete(path);
             File.Delete(_index);
+            File.Delete(path);
         }
     }
 

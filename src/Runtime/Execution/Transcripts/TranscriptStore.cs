@@ -13,7 +13,7 @@ public sealed class TranscriptStore(string folder)
 {
     private readonly ConcurrentDictionary<(Guid Session, Guid Runtime), bool> _unflushed = new();
 
-    internal TranscriptFile Of(Guid session, Guid runtime) => new(Path.Combine(folder, session.ToString(), $"{runtime}.ndjson"));
+    internal TranscriptFile Of(Guid session, Guid runtime) => new(Path.Combine(FolderOf(session), $"{runtime}.ndjson"));
 
     internal TranscriptStanding Append(Guid session, Guid runtime, TranscriptStanding standing, ReadOnlySpan<OutputLine> lines)
     {
@@ -21,32 +21,33 @@ public sealed class TranscriptStore(string folder)
         return Of(session, runtime).Append(standing, lines);
     }
 
-    /// <summary>Every runtime that has a file here.</summary>
-    internal IEnumerable<Guid> Runtimes() => !Directory.Exists(folder) ? [] : Directory.EnumerateFiles(folder, "*.ndjson", SearchOption.AllDirectories)
-        .Select(f => Guid.TryParse(Path.GetFileNameWithoutExtension(f), out var id) ? id : (Guid?)null).OfType<Guid>();
+    /// <summary>Every session that has a folder here.</summary>
+    internal IReadOnlyList<Guid> Sessions() => Directory.Exists(folder) ? Ids(Directory.EnumerateDirectories(folder)) : [];
+
+    /// <summary>Every runtime of a session that has a file here.</summary>
+    internal IReadOnlyList<Guid> Runtimes(Guid session) => Ids(Directory.EnumerateFiles(FolderOf(session), "*.ndjson"));
 
     /// <summary>Removes a transcript; one that is gone already is as good.</summary>
     internal void Remove(Guid session, Guid runtime)
     {
         Of(session, runtime).Remove();
-        var itsFolder = Path.Combine(folder, session.ToString());
-        if (Directory.Exists(itsFolder) && !Directory.EnumerateFileSystemEntries(itsFolder).Any())
-        {
-            Directory.Delete(itsFolder);
-        }
+        RemoveIfEmpty(session);
     }
 
-    /// <summary>Flushes what was appended since the last time. Returns how many files that were.</summary>
-    internal int FlushToDisk()
+    /// <summary>Removes a session's folder once nothing is in it. An append that comes in between is refused, and tried again by its host.</summary>
+    internal void RemoveIfEmpty(Guid session)
     {
-        var flushed = 0;
-        foreach (var key in _unflushed.Keys)
+        if (FolderOf(session) is var its && Directory.Exists(its) && !Directory.EnumerateFileSystemEntries(its).Any())
         {
-            _unflushed.TryRemove(key, out _);
-            Of(key.Session, key.Runtime).FlushToDisk();
-            flushed++;
+            Directory.Delete(its);
         }
-
-        return flushed;
     }
+
+    /// <summary>What was appended to since the last time.</summary>
+    internal IReadOnlyList<(Guid Session, Guid Runtime)> TakeUnflushed() => [.. _unflushed.Keys.Where(k => _unflushed.TryRemove(k, out _))];
+
+    private static IReadOnlyList<Guid> Ids(IEnumerable<string> paths) =>
+        [.. paths.Select(p => Guid.TryParse(Path.GetFileNameWithoutExtension(p), out var id) ? id : (Guid?)null).OfType<Guid>()];
+
+    private string FolderOf(Guid session) => Path.Combine(folder, session.ToString());
 }
