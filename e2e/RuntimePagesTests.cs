@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ControlCenter.TestSupport;
 using Microsoft.Playwright;
+using Npgsql;
 using static Microsoft.Playwright.Assertions;
 
 namespace ControlCenter.E2E;
@@ -161,9 +162,7 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
     [Fact]
     public async Task A_shell_is_typed_into_by_one_person_at_a_time_and_the_founder_takes_its_keyboard_over()
     {
-        (await browser.Host.Founder.SendAsync(
-            HttpMethod.Put, "agent-definitions/console", JsonSerializer.SerializeToUtf8Bytes(new { name = "console", adapter = "process", command = new[] { "sh" }, terminal = true }), null, Stop)).IsRefused.ShouldBeFalse();
-        var runtime = (await browser.Host.Founder.PostAsync("runtimes", new { definition = "console" }, Stop))["runtime_id"];
+        var runtime = await ConsoleAsync("console");
         var watch = (await browser.Host.Founder.PostAsync("actors", new { name = "Night watch", role = "emergency_operator" }, Stop))["key"];
         var (operators, complaints) = await browser.SignInAsync(390, ColorScheme.Dark, watch);
         await operators.GotoAsync($"/runtimes/{runtime}");
@@ -199,6 +198,79 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
         complaints.Concat(more).ShouldBeEmpty();
     }
 
+    [Fact]
+    public async Task Whatever_goes_wrong_at_a_keyboard_is_said_and_nothing_is_typed_twice()
+    {
+        var runtime = await ConsoleAsync("second-console");
+        var (page, complaints) = await browser.SignInAsync();
+        var opens = new TaskCompletionSource();
+        await page.RouteAsync("**/keyboard.js", async route =>
+        {
+            // As it is, but that an answer is lost when a test says so; and it comes when a test says so.
+            var script = await (await route.FetchAsync()).TextAsync();
+            script.ShouldContain("invokeMethodAsync(\"TypeAsync\"");
+            await opens.Task;
+            await route.FulfillAsync(new()
+            {
+                ContentType = "text/javascript",
+                Body = script.Replace("open(root, page, hasTerminal) {", "open(root, real, hasTerminal) { const page = { invokeMethodAsync: async (name, ...rest) => { const answer = await real.invokeMethodAsync(name, ...rest); if (name === \"TypeAsync\" && globalThis.losesAnswer) { globalThis.losesAnswer = false; throw new Error(); } return answer; } };", StringComparison.Ordinal),
+            });
+        });
+        var line = page.Locator(".keyboard input");
+        var typed = page.Locator(".term-row.term-in");
+
+        // Lost while the page opens it.
+        await page.GotoAsync($"/runtimes/{runtime}");
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 20_000 });
+        await page.ClickAsync(".keyboard >> text=Take control");
+        await Expect(line).ToBeDisabledAsync();
+        (await browser.Host.Founder.SendAsync(HttpMethod.Delete, $"runtimes/{runtime}/control", [], null, Stop)).IsRefused.ShouldBeFalse();
+        await Expect(page.Locator(".keyboard [role=alert]")).ToContainTextAsync("Your control has run out");
+        opens.SetResult();
+        await page.ClickAsync(".keyboard >> text=Take control");
+        await TypeAsync(page, "echo up");
+        await Expect(typed).ToHaveTextAsync(["echo up"]);
+
+        // Typed, and the answer lost.
+        await page.EvaluateAsync("globalThis.losesAnswer = true");
+        await TypeAsync(page, "echo once");
+        await Expect(line).ToHaveValueAsync("echo once");
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(line).ToHaveValueAsync("");
+        await TypeAsync(page, "echo twice");
+        await Expect(typed).ToHaveTextAsync(["echo up", "echo once", "echo twice"]);
+
+        // Not typed, and nobody knows.
+        await using var database = await DatabaseAsync();
+        await ExecuteAsync(database, "create function fails() returns trigger language plpgsql as 'begin raise ''a test''; end'; create trigger fails before insert on runtime_inputs execute function fails()");
+        await TypeAsync(page, "echo later");
+        await Expect(page.Locator(".keyboard [role=alert]")).ToContainTextAsync("It is not known whether this was typed");
+        await Expect(line).ToHaveValueAsync("echo later");
+        await ExecuteAsync(database, "drop trigger fails on runtime_inputs; drop function fails");
+        await line.PressAsync("Enter");
+        await Expect(typed.Last).ToHaveTextAsync("echo later");
+        await Expect(page.Locator(".keyboard [role=alert]")).ToHaveCountAsync(0);
+
+        // A key that is held down goes once for each answer, and what is pressed after it does not wait.
+        await page.EvaluateAsync("(() => { const line = document.querySelector('.keyboard input'); for (let n = 0; n < 200; n++) line.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp', repeat: n > 0, bubbles: true, cancelable: true })); })()");
+        await page.Keyboard.PressAsync("Control+C");
+        await Expect(typed).ToHaveTextAsync(["echo up", "echo once", "echo twice", "echo later", "[Up]", "[Ctrl-C]"]);
+
+        // Given back while something is being sent.
+        await using (var held = await database.BeginTransactionAsync(Stop))
+        {
+            await ExecuteAsync(database, "lock table runtime_inputs in exclusive mode");
+            await TypeAsync(page, "echo last");
+            await Patience.UntilAsync(() => ExecuteAsync(database, "select 1 from pg_locks where relation = 'runtime_inputs'::regclass and mode = 'RowExclusiveLock' and not granted"), Stop);
+            await page.ClickAsync(".keyboard >> text=Give back");
+            await held.RollbackAsync(Stop);
+        }
+
+        await Expect(page.Locator(".keyboard")).ToContainTextAsync("Nobody is at its keyboard.");
+        await Expect(typed.Last).ToHaveTextAsync("echo last");
+        complaints.ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData(1440, ColorScheme.Light)]
     [InlineData(390, ColorScheme.Dark)]
@@ -228,6 +300,33 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
         _ when i % 97 == 0 => $"step {i} \u001b[32mok\u001b[0m reading part {i % 13} of the export, {i * 37 % 9_000} rows taken over in {i % 800} ms, nothing was left behind and nothing was done twice",
         _ => $"step {i} reading part {i % 13} of the export",
     };
+
+    private async Task<string> ConsoleAsync(string name)
+    {
+        (await browser.Host.Founder.SendAsync(
+            HttpMethod.Put, $"agent-definitions/{name}", JsonSerializer.SerializeToUtf8Bytes(new { name, adapter = "process", command = new[] { "sh" }, terminal = true }), null, Stop)).IsRefused.ShouldBeFalse();
+        return (await browser.Host.Founder.PostAsync("runtimes", new { definition = name }, Stop))["runtime_id"];
+    }
+
+    private async Task<NpgsqlConnection> DatabaseAsync()
+    {
+        var cluster = Path.Combine(browser.Host.Home, "postgres");
+        var said = await File.ReadAllLinesAsync(Path.Combine(cluster, "data", "postmaster.pid"), Stop);
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder
+        {
+            Host = said[4], Port = int.Parse(said[3]), Username = "control_center", Password = (await File.ReadAllTextAsync(Path.Combine(cluster, "password"), Stop)).Trim(),
+            Database = "control_center", Pooling = false,
+        }.ConnectionString);
+        await connection.OpenAsync(Stop);
+        return connection;
+    }
+
+    /// <summary>Runs a statement. Returns whether it found anything.</summary>
+    private static async Task<bool> ExecuteAsync(NpgsqlConnection database, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, database);
+        return await command.ExecuteScalarAsync(Stop) is not null;
+    }
 
     private static async Task TypeAsync(IPage page, string line)
     {

@@ -80,7 +80,9 @@ internal static class EventWords
                 (var count, "enter") => $"{Text("by")} typed a line of {count} into {Text("agent_name")}",
                 var (count, key) => $"{Text("by")} typed {count} and {Key(key)} into {Text("agent_name")}",
             },
-            "runtime.input_lost" => Text("count") == "1" ? $"An input for {Text("agent_name")} was not typed" : $"{Text("count")} inputs for {Text("agent_name")} were not typed",
+            "runtime.input_lost" => Text("count") == "1" ? $"An input for {Text("agent_name")} was given up: it was not seen to be typed"
+                : $"{Text("count")} inputs for {Text("agent_name")} were given up: they were not seen to be typed",
+            "runtime.input_typed" => Text("count") == "1" ? $"An input for {Text("agent_name")} that was given up was typed after all" : $"{Text("count")} inputs for {Text("agent_name")} that were given up were typed after all",
             "runtime.waiting" => With("The runtime waits", "waits_for"),
             "runtime.scaling_trigger" => $"More room is needed: {Text("why")}",
             "runtime.scaling_over" => "There is room again",

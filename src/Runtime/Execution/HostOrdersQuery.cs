@@ -35,7 +35,7 @@ public sealed class HostOrdersQuery(NpgsqlDataSource database)
     // What was not typed in time is given up: nobody waits for it any more.
     private const string Inputs =
         """
-        select i.runtime_id, i.id, i.number, i.text, i.key
+        select i.runtime_id, i.id, i.number, i.text, i.key, extract(epoch from least(@patience, @patience - (clock_timestamp() - i.requested_at)))::float8
         from runtime_inputs i join runtimes r on r.id = i.runtime_id
         where r.host_id = @host and r.phase in ('observed', 'ready') and i.state = 'waiting' and i.requested_at > clock_timestamp() - @patience
         order by i.runtime_id, i.number limit @most
@@ -84,7 +84,7 @@ public sealed class HostOrdersQuery(NpgsqlDataSource database)
         while (await reader.ReadAsync(cancellationToken))
         {
             typed.Add((reader.GetGuid(0), new OrderedInput(
-                reader.GetGuid(1), reader.GetInt64(2), reader.TextOrNull(3), reader.TextOrNull(4) is { } key ? WireNames<TerminalKey>.Parse(key) : null)));
+                reader.GetGuid(1), reader.GetInt64(2), reader.TextOrNull(3), reader.TextOrNull(4) is { } key ? WireNames<TerminalKey>.Parse(key) : null, reader.GetDouble(5))));
         }
 
         var byRuntime = told.ToLookup(t => t.Runtime, t => t.Intervention);
@@ -93,7 +93,7 @@ public sealed class HostOrdersQuery(NpgsqlDataSource database)
         return new HostOrders(state, MarkOf(state, orders), orders);
     }
 
-    // Not the times of leases: they move with every report.
+    // Not the times of leases, nor those that are left: they move with every report.
     private static string MarkOf(HostState state, List<RuntimeOrder> orders)
     {
         var text = new StringBuilder(state.Wire());

@@ -81,7 +81,8 @@ public sealed record OrderedIntervention(Guid InterventionId, InterventionKind K
 /// <param name="Number">From 1 in each runtime; what is not above the last one that was typed is never typed.</param>
 /// <param name="Text">The text; null for a key alone.</param>
 /// <param name="Key">The key after it; null for Enter.</param>
-public sealed record OrderedInput(Guid InputId, long Number, string? Text, TerminalKey? Key);
+/// <param name="SecondsLeft">For how long after the report that this answers it may be typed: by then it is given up, and its writer may type it again.</param>
+public sealed record OrderedInput(Guid InputId, long Number, string? Text, TerminalKey? Key, double SecondsLeft);
 
 /// <summary>What a host asks for when it is about to start a runtime. Asked again, an earlier key ends and a new one is made.</summary>
 /// <param name="FencingToken">The token of the slot's lease.</param>

@@ -4,6 +4,7 @@ using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Agents;
 using ControlCenter.Runtime.Commands;
+using ControlCenter.Runtime.Execution.Keyboard;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Work;
 using NpgsqlTypes;
@@ -53,9 +54,7 @@ internal sealed class TakeInReport(RecordLoad load, ExecutionMetrics metrics)
 
         foreach (var (before, now) in seen.Where(s => s.Now.Typed is { Count: > 0 }))
         {
-            await unit.ExecuteAsync(
-                "update runtime_inputs set state = 'typed', text = null where runtime_id = @runtime and id = any(@ids) and state <> 'typed'",
-                cancellationToken, ("runtime", before.Id), ("ids", now.Typed!.ToArray()));
+            await TypedInputs.WithinAsync(unit, before, now.Typed!, cancellationToken);
         }
 
         foreach (var (before, now) in seen.Where(s => s.Now.Phase == RuntimePhase.Ended))

@@ -100,7 +100,7 @@ internal sealed class AgentRun
     }
 
     /// <summary>Takes in what is to be.</summary>
-    public void Order(DesiredState desired, IReadOnlyList<OrderedIntervention> interventions, bool taskEnded, IReadOnlyList<OrderedInput>? inputs = null)
+    public void Order(DesiredState desired, IReadOnlyList<OrderedIntervention> interventions, bool taskEnded)
     {
         lock (_gate)
         {
@@ -113,14 +113,25 @@ internal sealed class AgentRun
                 Deliver(message);
             }
 
-            if (!_closing.HasBegun && State.Phase is RuntimePhase.Observed or RuntimePhase.Ready)
-            {
-                _keyboard.Type(inputs ?? []);
-            }
-
             if (desired == DesiredState.Stop)
             {
                 EndAs(RuntimeEnd.Stopped, "It was told to stop.", atOnce: false);
+            }
+        }
+
+        _around.Wake();
+    }
+
+    /// <summary>Types what somebody has typed for it, as far as there is time left.</summary>
+    /// <param name="inputs">All that the bus does not know to be typed.</param>
+    /// <param name="age">How old its answer is.</param>
+    public void Type(IReadOnlyList<OrderedInput> inputs, AnswerAge age)
+    {
+        lock (_gate)
+        {
+            if (!_closing.HasBegun && State.Phase is RuntimePhase.Observed or RuntimePhase.Ready)
+            {
+                _keyboard.Type(inputs, age);
             }
         }
 

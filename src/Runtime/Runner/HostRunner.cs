@@ -91,7 +91,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         _joined.TrySetResult(host);
         LogJoined(logger, bus.Address, host.Name, host.HostId, host.Primary ?? "nobody just now", host.PrimarySurface ?? "none");
         var retry = Retry("be told");
-        Task<HostOrders>? held = null;
+        Task<(HostOrders Orders, AnswerAge Age)>? held = null;
         var holding = new CancellationTokenSource();
         while (!cancellationToken.IsCancellationRequested)
         {
@@ -123,7 +123,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
                 var before = orders.Seen;
                 var answer = await held;
                 orders.Follow(host.HostId, answer);
-                if (answer.Mark == before)
+                if (answer.Orders.Mark == before)
                 {
                     // Nothing new, and answered before its time: a bus that is stopping holds nothing back.
                     await Task.WhenAny(change, Task.Delay(Breath, time, cancellationToken));
@@ -135,14 +135,14 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         holding.Dispose();
     }
 
-    private async Task<HostOrders> SendAsync(Supervisor supervisor, OrderFollower orders, Guid hostId, int waitSeconds, CancellationToken cancellationToken)
+    private async Task<(HostOrders Orders, AnswerAge Age)> SendAsync(Supervisor supervisor, OrderFollower orders, Guid hostId, int waitSeconds, CancellationToken cancellationToken)
     {
         // The lease is renewed when the bus gets it, which is no sooner than now.
-        var sentAt = time.GetTimestamp();
+        var (sentAt, age) = (time.GetTimestamp(), new AnswerAge(time));
         var report = new HostReport(_bootId, facts.Version, _load.Measure(), supervisor.Observe(), orders.Seen, waitSeconds, facts.Surface, facts.Labels);
         var answer = await bus.ReportAsync(hostId, report, cancellationToken);
         Interlocked.Exchange(ref _reportedAt, Math.Max(sentAt, Interlocked.Read(ref _reportedAt)));
-        return answer;
+        return (answer, age);
     }
 
     private async Task HandOverOutputAsync(Supervisor supervisor, CancellationToken cancellationToken)

@@ -32,8 +32,11 @@ internal sealed partial class OrderFollower(Supervisor supervisor, BusConnection
     public Task Started => Task.WhenAll(_starting.Values);
 
     /// <summary>Follows them.</summary>
-    public void Follow(Guid hostId, HostOrders orders)
+    /// <param name="hostId">As whom.</param>
+    /// <param name="answer">The orders, and how old they are.</param>
+    public void Follow(Guid hostId, (HostOrders Orders, AnswerAge Age) answer)
     {
+        var (orders, age) = answer;
         Seen = orders.Mark;
         if (orders.State == HostState.Left)
         {
@@ -47,7 +50,7 @@ internal sealed partial class OrderFollower(Supervisor supervisor, BusConnection
             {
                 if (run.FencingToken == order.FencingToken)
                 {
-                    run.Order(order.Desired, order.Interventions, order.TaskEnded, order.Inputs);
+                    Tell(run, order, age);
                 }
                 else
                 {
@@ -57,7 +60,7 @@ internal sealed partial class OrderFollower(Supervisor supervisor, BusConnection
             else if (order.Desired != DesiredState.Stop && !supervisor.Knows(order.RuntimeId))
             {
                 supervisor.Announce(order.RuntimeId, order.FencingToken);
-                _starting[order.RuntimeId] = StartAsync(hostId, order);
+                _starting[order.RuntimeId] = StartAsync(hostId, order, age);
             }
         }
 
@@ -66,6 +69,12 @@ internal sealed partial class OrderFollower(Supervisor supervisor, BusConnection
 
     /// <inheritdoc />
     public void Dispose() => _starts.Dispose();
+
+    private static void Tell(AgentRun run, RuntimeOrder order, AnswerAge age)
+    {
+        run.Order(order.Desired, order.Interventions, order.TaskEnded);
+        run.Type(order.Inputs ?? [], age);
+    }
 
     private void EndUnnamed(HashSet<Guid> named)
     {
@@ -82,7 +91,7 @@ internal sealed partial class OrderFollower(Supervisor supervisor, BusConnection
         }
     }
 
-    private async Task StartAsync(Guid hostId, RuntimeOrder order)
+    private async Task StartAsync(Guid hostId, RuntimeOrder order, AnswerAge age)
     {
         await Task.Yield();
         await _starts.WaitAsync();
@@ -92,7 +101,7 @@ internal sealed partial class OrderFollower(Supervisor supervisor, BusConnection
             await supervisor.StartAsync(start, bus.Address, CancellationToken.None);
             if (supervisor.Find(order.RuntimeId) is { } run)
             {
-                run.Order(order.Desired, order.Interventions, order.TaskEnded, order.Inputs);
+                Tell(run, order, age);
             }
         }
 #pragma warning disable CA1031 // Whatever it was: what is still ordered is tried again, and what is not is no longer named.

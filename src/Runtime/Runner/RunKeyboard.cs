@@ -8,7 +8,8 @@ internal sealed class RunKeyboard(RunParts run)
 {
     /// <summary>Types what is new.</summary>
     /// <param name="ordered">All that the bus does not know to be typed.</param>
-    public void Type(IReadOnlyList<OrderedInput> ordered)
+    /// <param name="age">How old its answer is.</param>
+    public void Type(IReadOnlyList<OrderedInput> ordered, AnswerAge age)
     {
         Guid[] still = [.. run.Record.State.Typed.Where(id => ordered.Any(i => i.InputId == id))];
         if (still.Length < run.Record.State.Typed.Count)
@@ -22,6 +23,13 @@ internal sealed class RunKeyboard(RunParts run)
             if (input.Number <= before.LastInput)
             {
                 continue;
+            }
+
+            if (age.AtMost.TotalSeconds > input.SecondsLeft)
+            {
+                // It may be given up by now, and typed again by whoever wrote it. The next answer names it if it is not, and what comes after it.
+                run.Around.Changed();
+                return;
             }
 
             // Written first: what is not known to be typed would be typed again by the next runner.

@@ -12,7 +12,7 @@ public sealed class KeyboardTests(HostFixture fixture) : RuntimeTests(fixture)
     [Fact]
     public async Task One_person_has_control_another_sees_who_and_the_founder_takes_it_over()
     {
-        var (_, id) = await RunAsync(new { terminal = true });
+        var (runner, id) = await RunAsync(new { terminal = true });
         var maria = await PersonAsync("emergency_operator");
         var taken = await maria.Client.PostAsync($"runtimes/{id}/control", new { }, Stop);
         taken.Status.ShouldBe(HttpStatusCode.OK);
@@ -26,8 +26,12 @@ public sealed class KeyboardTests(HostFixture fixture) : RuntimeTests(fixture)
         var other = await PersonAsync("emergency_operator");
         (await other.Client.PostAsync($"runtimes/{id}/control", new { take_over = true }, Stop)).Status.ShouldBe(HttpStatusCode.Forbidden);
 
+        (await TypeAsync(maria.Client, id, taken["control_id"], "rm -r build")).Status.ShouldBe(HttpStatusCode.Created);
+        (await runner.ReportAsync(Stop)).Runtimes.Single().Inputs!.Count.ShouldBe(1, "it waits");
         var over = await Founder.PostAsync($"runtimes/{id}/control", new { take_over = true }, Stop);
         over.Status.ShouldBe(HttpStatusCode.OK);
+        (await runner.ReportAsync(Stop)).Runtimes.Single().Inputs!.ShouldBeEmpty("what she typed is dropped with her control");
+        await EventAsync(id, "runtime.input_lost");
         await Work.LeaseTests.Eventually(async () => (await EventsAsync(id)).Any(e => e["kind"]!.ToString() == "runtime.control_taken_over" && e["data"]!["from"]!.ToString() == maria.Name));
         var late = await TypeAsync(maria.Client, id, taken["control_id"], "late");
         (late.Status, late.Code).ShouldBe((HttpStatusCode.Conflict, "lease_lost"));
@@ -45,7 +49,7 @@ public sealed class KeyboardTests(HostFixture fixture) : RuntimeTests(fixture)
         (kept["control_id"], DateTimeOffset.Parse(kept["expires_at"]) > DateTimeOffset.Parse(taken["expires_at"])).ShouldBe((taken["control_id"], true));
         await ChangeAsync($"update runtime_controls set expires_at = clock_timestamp() where runtime_id = '{id}'");
         (await TypeAsync(Founder, id, taken["control_id"], "late")).Code.ShouldBe("lease_lost");
-        await Work.LeaseTests.Eventually(async () => (await EventsAsync(id)).Any(e => e["kind"]!.ToString() == "runtime.control_ended"));
+        await EventAsync(id, "runtime.control_ended");
 
         var maria = await PersonAsync("emergency_operator");
         var hers = await maria.Client.PostAsync($"runtimes/{id}/control", new { }, Stop);
@@ -54,6 +58,24 @@ public sealed class KeyboardTests(HostFixture fixture) : RuntimeTests(fixture)
         (await maria.Client.GetAsync($"runtimes/{id}/control", Stop)).Body!["control"].ShouldNotBeNull("it is not the founder's to give back");
         (await maria.Client.SendAsync(HttpMethod.Delete, $"runtimes/{id}/control?control_id={hers["control_id"]}", [], null, Stop)).Status.ShouldBe(HttpStatusCode.NoContent);
         (await Founder.GetAsync($"runtimes/{id}/control", Stop)).Body!["control"].ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Control_that_has_run_out_is_ended_before_another_takes_it_and_whoever_types_keeps_it()
+    {
+        var (_, id) = await RunAsync();
+        var maria = await PersonAsync("emergency_operator");
+        var hers = await maria.Client.PostAsync($"runtimes/{id}/control", new { }, Stop);
+        await ChangeAsync($"update runtime_controls set expires_at = clock_timestamp() + interval '20 s' where runtime_id = '{id}'");
+        (await TypeAsync(maria.Client, id, hers["control_id"], "here")).Status.ShouldBe(HttpStatusCode.Created);
+        (await Host.SqlAsync<bool>($"select expires_at > clock_timestamp() + interval '30 s' from runtime_controls where runtime_id = '{id}'", Stop)).ShouldBeTrue("she is there");
+
+        await ChangeAsync($"update runtime_controls set expires_at = clock_timestamp() where runtime_id = '{id}'");
+        (await Founder.PostAsync($"runtimes/{id}/control", new { }, Stop)).Status.ShouldBe(HttpStatusCode.OK);
+        (await EventAsync(id, "runtime.control_ended"))["data"]!.ShouldSatisfyAllConditions(
+            d => d["held_by"]!.ToString().ShouldBe(maria.Name), d => d["why"]!.ToString().ShouldContain("no sign of them"));
+        var kinds = (await EventsAsync(id)).OrderBy(e => (long)e["seq"]!).Select(e => e["kind"]!.ToString()).Where(k => k.Contains("control", StringComparison.Ordinal));
+        kinds.ShouldBe(["runtime.control_taken", "runtime.control_ended", "runtime.control_taken"]);
     }
 
     [Fact]
@@ -76,16 +98,18 @@ public sealed class KeyboardTests(HostFixture fixture) : RuntimeTests(fixture)
         var control = (await Founder.PostAsync($"runtimes/{id}/control", new { }, Stop))["control_id"];
         var known = await runner.ReportAsync(Stop);
         var waiting = runner.ReportAsync(Stop, known.Mark, 15);
-        var request = Guid.NewGuid();
-        var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Founder.PostAsync($"runtimes/{id}/input", new { control_id = control, text = "ls -la", request_id = request }, Stop)));
-        answers.Select(a => (a.Status, a["number"], a["input_id"])).Distinct().ShouldBe([(HttpStatusCode.Created, "1", request.ToString())]);
-        (await Founder.PostAsync($"runtimes/{id}/input", new { control_id = control, text = "something else", request_id = request }, Stop)).Code.ShouldBe("idempotency_mismatch");
+        var key = Fresh("typed");
+        var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Founder.PostAsync($"runtimes/{id}/input", new { control_id = control, text = "ls -la" }, Stop, key)));
+        var (status, number, input) = answers.Select(a => (a.Status, a["number"], Guid.Parse(a["input_id"]))).Distinct().ShouldHaveSingleItem();
+        (status, number).ShouldBe((HttpStatusCode.Created, "1"));
+        (await Founder.PostAsync($"runtimes/{id}/input", new { control_id = control, text = "ls -lb" }, Stop, key)).Code.ShouldBe("idempotency_mismatch");
 
-        var order = (await waiting).Runtimes.Single();
-        order.Inputs!.Single().ShouldBe(new OrderedInput(request, 1, "ls -la", null));
+        var order = (await waiting).Runtimes.Single().Inputs!.Single();
+        order.ShouldBe(new OrderedInput(input, 1, "ls -la", null, order.SecondsLeft));
+        order.SecondsLeft.ShouldBeInRange(0, KeyboardRules.Patience.TotalSeconds);
         await TypeAsync(Founder, id, control, null, "ctrl_c");
         (await runner.ReportAsync(Stop)).Runtimes.Single().Inputs!.Select(i => (i.Number, i.Key)).ShouldBe([(1L, null), (2L, TerminalKey.CtrlC)], "nobody has seen them typed");
-        runner.Say(id, s => s with { Typed = [request] });
+        runner.Say(id, s => s with { Typed = [input] });
         (await runner.ReportAsync(Stop)).Runtimes.Single().Inputs!.Single().Number.ShouldBe(2);
         (await Host.SqlAsync<long>($"select count(*) from runtime_inputs where runtime_id = '{id}' and text is not null", Stop)).ShouldBe(0, "the transcript has what it said");
         await Work.LeaseTests.Eventually(async () => (await EventsAsync(id)).Count(e => e["kind"]!.ToString() == "runtime.input") == 2);
@@ -103,16 +127,29 @@ public sealed class KeyboardTests(HostFixture fixture) : RuntimeTests(fixture)
         var (runner, id) = await RunAsync(new { terminal = true });
         var control = (await Founder.PostAsync($"runtimes/{id}/control", new { }, Stop))["control_id"];
         (await TypeAsync(Founder, id, control, "rm")).Status.ShouldBe(HttpStatusCode.Created);
-        await ChangeAsync($"update runtime_inputs set requested_at = requested_at - interval '16 s' where runtime_id = '{id}'");
+        await ChangeAsync($"update runtime_inputs set requested_at = requested_at - interval '10 s' where runtime_id = '{id}'");
+        var ordered = (await runner.ReportAsync(Stop)).Runtimes.Single().Inputs!.Single();
+        ordered.SecondsLeft.ShouldBeInRange(0, 5);
+        await ChangeAsync($"update runtime_inputs set requested_at = requested_at - interval '10 s' where runtime_id = '{id}'");
         (await runner.ReportAsync(Stop)).Runtimes.Single().Inputs!.ShouldBeEmpty();
-        await Work.LeaseTests.Eventually(async () => (await EventsAsync(id)).Any(e => e["kind"]!.ToString() == "runtime.input_lost"));
-        (await Founder.GetAsync($"runtimes/{id}/control", Stop)).Body!["inputs"]![0]!["state"]!.ToString().ShouldBe("lost");
+        await EventAsync(id, "runtime.input_lost");
+        (await StateAsync()).ShouldBe("lost");
+
+        // What is written down is what was: a host that typed it in its last moment, and could not say so, says so.
+        runner.Say(id, s => s with { Typed = [ordered.InputId] });
+        await runner.ReportAsync(Stop);
+        (await EventAsync(id, "runtime.input_typed"))["data"]!["count"]!.ToString().ShouldBe("1");
+        (await StateAsync()).ShouldBe("typed");
+        await runner.ReportAsync(Stop);
+        (await EventsAsync(id)).Count(e => e["kind"]!.ToString() == "runtime.input_typed").ShouldBe(1);
 
         await ChangeAsync($"update runtimes set paused_at = clock_timestamp() where id = '{id}'");
         (await TypeAsync(Founder, id, control, "x")).ShouldSatisfyAllConditions(a => a.Code.ShouldBe("invalid_transition"), a => a["detail"].ShouldContain("held still"));
         await runner.EndAsync(id, RuntimeEnd.Exited, Stop, 0);
         (await TypeAsync(Founder, id, control, "x")).ShouldSatisfyAllConditions(a => a.Code.ShouldBe("invalid_transition"), a => a["detail"].ShouldContain("has ended"));
         await Work.LeaseTests.Eventually(async () => await Host.SqlAsync<long>($"select count(*) from runtime_controls where runtime_id = '{id}'", Stop) == 0);
+
+        async Task<string> StateAsync() => (await Founder.GetAsync($"runtimes/{id}/control", Stop)).Body!["inputs"]![0]!["state"]!.ToString();
     }
 
     [Fact]
@@ -124,11 +161,23 @@ public sealed class KeyboardTests(HostFixture fixture) : RuntimeTests(fixture)
         (await TypeAsync(Founder, id, control, "two\nlines")).Status.ShouldBe(HttpStatusCode.BadRequest);
         (await TypeAsync(Founder, id, control, null)).Body!["errors"]!["key"].ShouldNotBeNull();
         (await TypeAsync(Founder, id, control, null, "ctrl_c")).Body!["errors"]!["key"]![0]!.ToString().ShouldContain("no terminal");
-        await ChangeAsync(
-            $"insert into runtime_inputs (id, runtime_id, number, control_id, actor_id, characters, state) select gen_random_uuid(), '{id}', 1000 + n, gen_random_uuid(), '{Domain.Access.Actor.FounderId}', 1, 'typed' from generate_series(1, {KeyboardRules.MostInputs}) n");
-        (await TypeAsync(Founder, id, control, "x")).Code.ShouldBe("rate_limited");
         var model = await RunAsync(new { adapter = "model" });
         (await Founder.PostAsync($"runtimes/{model.Id}/control", new { }, Stop)).ShouldSatisfyAllConditions(a => a.Code.ShouldBe("invalid_transition"), a => a["detail"].ShouldContain("message"));
+    }
+
+    [Fact]
+    public async Task However_much_was_typed_a_program_can_be_interrupted()
+    {
+        var (_, id) = await RunAsync(new { terminal = true });
+        var control = (await Founder.PostAsync($"runtimes/{id}/control", new { }, Stop))["control_id"];
+        await FillAsync(KeyboardRules.MostInputs, "up");
+        (await TypeAsync(Founder, id, control, "x")).Code.ShouldBe("rate_limited");
+        (await TypeAsync(Founder, id, control, null, "ctrl_c")).Status.ShouldBe(HttpStatusCode.Created);
+        await FillAsync(KeyboardRules.MostInterrupts, "ctrl_c");
+        (await TypeAsync(Founder, id, control, null, "ctrl_c")).ShouldSatisfyAllConditions(a => a.Code.ShouldBe("rate_limited"), a => a["detail"].ShouldContain("Ctrl-C"));
+
+        Task FillAsync(int count, string key) => ChangeAsync(
+            $"insert into runtime_inputs (id, runtime_id, number, control_id, actor_id, characters, key, state) select gen_random_uuid(), '{id}', -(select count(*) from runtime_inputs) - n, gen_random_uuid(), '{Domain.Access.Actor.FounderId}', 0, '{key}', 'typed' from generate_series(1, {count}) n");
     }
 
     private async Task<(FakeRunner Runner, Guid Id)> RunAsync(object? more = null)
@@ -148,6 +197,13 @@ public sealed class KeyboardTests(HostFixture fixture) : RuntimeTests(fixture)
 
     private Task<BusAnswer> TypeAsync(BusClient by, Guid runtime, string control, string? text, string? key = null) =>
         by.PostAsync($"runtimes/{runtime}/input", new { control_id = control, text, key }, Stop);
+
+    private async Task<JsonNode> EventAsync(Guid runtime, string kind)
+    {
+        JsonNode? found = null;
+        await Work.LeaseTests.Eventually(async () => (found = (await EventsAsync(runtime)).FirstOrDefault(e => e["kind"]!.ToString() == kind)) is not null);
+        return found!;
+    }
 
     private async Task<JsonNode[]> EventsAsync(Guid runtime) =>
         [.. (await Founder.GetAsync($"events?subject=runtime:{runtime}&limit=200", Stop)).Body!["items"]!.AsArray().OfType<JsonNode>()];

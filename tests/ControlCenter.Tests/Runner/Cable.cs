@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace ControlCenter.Tests.Runner;
 
@@ -11,6 +12,8 @@ internal sealed class Cable : IAsyncDisposable
     private readonly ConcurrentDictionary<TcpClient, byte> _open = [];
     private readonly Uri _bus;
     private readonly Task _accepting;
+    private readonly TaskCompletionSource _isHeld = new(TaskCreationOptions.RunContinuationsAsynchronously), _passes = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile string? _heldBack;
     private volatile bool _isCut;
 
     public Cable(Uri bus)
@@ -37,6 +40,20 @@ internal sealed class Cable : IAsyncDisposable
     /// <summary>Mends it.</summary>
     public void Mend() => _isCut = false;
 
+    /// <summary>Holds back answers with a text in them, once. Ends when there is one.</summary>
+    public Task HoldBackAsync(string text)
+    {
+        _heldBack = text;
+        return _isHeld.Task;
+    }
+
+    /// <summary>Lets them pass.</summary>
+    public void Pass()
+    {
+        _heldBack = null;
+        _passes.TrySetResult();
+    }
+
     public async ValueTask DisposeAsync()
     {
         Cut();
@@ -59,6 +76,21 @@ internal sealed class Cable : IAsyncDisposable
         }
     }
 
+    private async Task AnswerAsync(NetworkStream from, NetworkStream to)
+    {
+        var piece = new byte[64 * 1024];
+        while (await from.ReadAsync(piece) is > 0 and var length)
+        {
+            if (_heldBack is { } text && Encoding.UTF8.GetString(piece, 0, length).Contains(text, StringComparison.Ordinal))
+            {
+                _isHeld.TrySetResult();
+                await _passes.Task;
+            }
+
+            await to.WriteAsync(piece.AsMemory(0, length));
+        }
+    }
+
     private async Task PassAsync(TcpClient client)
     {
         using var server = new TcpClient();
@@ -66,7 +98,7 @@ internal sealed class Cable : IAsyncDisposable
         try
         {
             await server.ConnectAsync(_bus.Host, _bus.Port);
-            await Task.WhenAny(client.GetStream().CopyToAsync(server.GetStream()), server.GetStream().CopyToAsync(client.GetStream()));
+            await Task.WhenAny(client.GetStream().CopyToAsync(server.GetStream()), AnswerAsync(server.GetStream(), client.GetStream()));
         }
         catch (Exception fault) when (fault is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
         {

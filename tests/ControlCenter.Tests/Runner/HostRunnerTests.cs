@@ -116,6 +116,30 @@ public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
         (await runner.RunAsync(new RunnerEnding(Stop))).ShouldBe(RunnerOutcome.Refused);
     }
 
+    [Fact]
+    public async Task What_was_given_up_while_its_answer_was_on_the_way_is_not_typed_any_more()
+    {
+        var clock = new TestClock();
+        await using var machine = await Machine.JoinAsync(Host, Founder, Stop, time: clock);
+        var runtime = await AskAsync(machine, Talks);
+        await UntilAsync(runtime, r => r["phase"]!.ToString() == "ready");
+        var control = (await Founder.PostAsync($"runtimes/{runtime}/control", new { }, Stop))["control_id"];
+        var held = machine.Cable.HoldBackAsync("the first try");
+        await TypeAsync("the first try");
+        await held.WaitAsync(Stop);
+
+        // The machine sleeps: only the clock on its wall tells that it did.
+        await Host.SqlAsync<int>($"with e as (update runtime_inputs set requested_at = requested_at - interval '20 s' where runtime_id = '{runtime}' returning 1) select count(*)::int from e", Stop);
+        await Work.LeaseTests.Eventually(async () => await Host.SqlAsync<string>($"select state from runtime_inputs where runtime_id = '{runtime}'", Stop) == "lost");
+        clock.Offset = TimeSpan.FromSeconds(20);
+        machine.Cable.Pass();
+        await TypeAsync("the second try");
+        await SaysAsync(runtime, "heard the second try");
+        (await Founder.GetAsync($"runtimes/{runtime}/output", Stop)).Body!.ToJsonString().ShouldNotContain("the first try");
+
+        async Task TypeAsync(string text) => (await Founder.PostAsync($"runtimes/{runtime}/input", new { control_id = control, text }, Stop)).IsRefused.ShouldBeFalse();
+    }
+
     private async Task<string> AskAsync(Machine machine, string script, string? message = null) =>
         await AskAsync(machine, ["sh", "-c", script], message);
 

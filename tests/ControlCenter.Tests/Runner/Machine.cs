@@ -13,13 +13,13 @@ internal sealed class Machine : IAsyncDisposable
     private readonly BusConnection _bus;
     private readonly HostRunner _runner;
 
-    private Machine(RunningHost host, string name, string id, string key, RunnerOptions? options)
+    private Machine(RunningHost host, string name, string id, string key, RunnerOptions? options, TimeProvider? time)
     {
         (Name, Id, Key) = (name, id, key);
         Cable = new Cable(host.Address);
         _bus = new BusConnection(Cable.Address, () => Key);
         _runner = new HostRunner(
-            (options ?? Supervised.Quick) with { Folder = _folder }, RunnerParts.Standard, _bus, new HostFacts("0.0.0-test"), NullLogger.Instance, TimeProvider.System);
+            (options ?? Supervised.Quick) with { Folder = _folder }, RunnerParts.Standard, _bus, new HostFacts("0.0.0-test"), NullLogger.Instance, time ?? TimeProvider.System);
         Outcome = _runner.RunAsync(new RunnerEnding(_stop.Token, _handOver.Token));
     }
 
@@ -40,12 +40,12 @@ internal sealed class Machine : IAsyncDisposable
     /// <summary>Where its runner keeps what runs there.</summary>
     public string Folder => _folder;
 
-    public static async Task<Machine> JoinAsync(RunningHost host, BusClient founder, CancellationToken stop, RunnerOptions? options = null, string? label = null)
+    public static async Task<Machine> JoinAsync(RunningHost host, BusClient founder, CancellationToken stop, RunnerOptions? options = null, string? label = null, TimeProvider? time = null)
     {
         var name = $"machine-{Guid.NewGuid():N}";
         var let = await founder.PostAsync("hosts", new { name, labels = label is null ? new[] { name } : [name, label] }, stop);
         let.Status.ShouldBe(System.Net.HttpStatusCode.Created, let.Body?.ToJsonString());
-        var machine = new Machine(host, name, let["host_id"], let["key"], options);
+        var machine = new Machine(host, name, let["host_id"], let["key"], options, time);
         await Task.WhenAny(machine.Joined, machine.Outcome).WaitAsync(stop);
         return machine;
     }

@@ -2,6 +2,7 @@ using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Execution;
 using ControlCenter.Runtime.Runner;
 using ControlCenter.Runtime.Runner.Processes;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.Tests.Runner;
 
@@ -63,6 +64,28 @@ public sealed class TerminalTests
         Supervised.Lines(again).Count(l => l.Text == "heard one").ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData(16, 0)]
+    [InlineData(0, 16)]
+    [InlineData(-3600, 16)]
+    public async Task What_may_have_been_given_up_is_left_for_the_next_answer_whichever_clock_says_so(int wallSeconds, int bothSeconds)
+    {
+        await using var agents = new Supervised();
+        var run = await agents.StartAsync(Supervised.Script(Answers) with { Terminal = true });
+        var clock = new TestClock();
+        var slow = new AnswerAge(clock);
+        clock.Offset = TimeSpan.FromSeconds(wallSeconds);
+        clock.Advance(TimeSpan.FromSeconds(bothSeconds));
+        var changed = agents.Supervisor.NextChange;
+        run.Type([Line(1, "one"), Line(2, "two")], slow);
+        run.Observe().Typed.ShouldBeNull();
+        changed.IsCompleted.ShouldBeTrue("the bus is asked again at once");
+
+        run.Type([Line(2, "two")], new AnswerAge(clock));
+        await agents.SaysAsync(run, "heard two");
+        Supervised.Lines(run).Where(l => l.Source == OutputSource.In).Select(l => l.Text).ShouldBe(["two"], "the first was given up meanwhile");
+    }
+
     [Fact]
     public async Task A_prompt_is_seen_while_it_waits_and_the_answer_follows()
     {
@@ -122,11 +145,11 @@ public sealed class TerminalTests
         await agents.SaysAsync(run, "heard one");
     }
 
-    private static void Type(AgentRun run, params OrderedInput[] inputs) => run.Order(DesiredState.Run, [], taskEnded: false, inputs);
+    private static void Type(AgentRun run, params OrderedInput[] inputs) => run.Type(inputs, new AnswerAge(TimeProvider.System));
 
-    private static OrderedInput Line(long number, string text) => new(Id(number), number, text, null);
+    private static OrderedInput Line(long number, string text) => new(Id(number), number, text, null, KeyboardRules.Patience.TotalSeconds);
 
-    private static OrderedInput Key(long number, TerminalKey key) => new(Id(number), number, null, key);
+    private static OrderedInput Key(long number, TerminalKey key) => new(Id(number), number, null, key, KeyboardRules.Patience.TotalSeconds);
 
     private static Guid Id(long number) => new((int)number, 0, 0, new byte[8]);
 

@@ -1,7 +1,9 @@
+using System.Security.Cryptography;
+using System.Text;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Execution;
-using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Text;
+using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Execution.Keyboard;
 using Microsoft.AspNetCore.Components;
@@ -18,7 +20,10 @@ public sealed partial class KeyboardBar
         (TerminalKey.Escape, "Esc", "Esc: escape"), (TerminalKey.Up, "↑", "Arrow up"), (TerminalKey.Down, "↓", "Arrow down"),
     ];
 
-    // What is typed fast is typed in order.
+    // A page that is left waits so long for what it has sent; what takes longer than this is given up with the page.
+    private static readonly TimeSpan Leave = TimeSpan.FromSeconds(5);
+
+    // What is typed fast is typed in order, and the keyboard given back after it. Never disposed: somebody may wait for it still.
     private readonly SemaphoreSlim _turn = new(1, 1);
 
     private KeyboardView? _keyboard;
@@ -41,46 +46,38 @@ public sealed partial class KeyboardBar
 
     private int Lost => _keyboard!.Inputs.Count(i => i.State == "lost" && i.RequestedAt >= _keyboard.Control!.TakenAt);
 
-    /// <summary>Called by the browser: somebody has typed. Returns whether it was taken.</summary>
+    /// <summary>Called by the browser: somebody has typed.</summary>
+    /// <param name="id">Names what was typed: however often it is sent under this id, it is typed once.</param>
+    /// <param name="text">The text; null for a key alone.</param>
+    /// <param name="key">The key after it; null for Enter.</param>
+    /// <returns>Whether it was taken; null where that is not known.</returns>
     [JSInvokable]
-    public async Task<bool> TypeAsync(string? text, string? key)
-    {
-        await _turn.WaitAsync(Closed);
-        try
-        {
-            return _control is { } control && await DoAsync(caller => Input.ExecuteAsync(
-                RuntimeId, new TypeInputRequest(control, text, key is null ? null : WireNames<TerminalKey>.Parse(key), Uuid7.New(Time)), caller, null, Closed));
-        }
-        finally
-        {
-            _turn.Release();
-            await InvokeAsync(StateHasChanged);
-        }
-    }
+    public Task<bool?> TypeAsync(string id, string? text, string? key) => DoInTurnAsync(
+        caller => Input.ExecuteAsync(
+            RuntimeId, new TypeInputRequest(_control ?? Guid.Empty, text, key is null ? null : WireNames<TerminalKey>.Parse(key)), caller,
+            Once(caller, id, $"{RuntimeId}\n{key}\n{text}"), Closed),
+        "It is not known whether this was typed: the database did not answer. Sent again as it is, it is typed once.");
 
     /// <summary>Called by the browser as long as the page is open.</summary>
     [JSInvokable]
     public async Task RenewAsync()
     {
-        if (_control is { } control && IsMine)
+        if (!IsMine)
         {
-            await _turn.WaitAsync(Closed);
-            try
-            {
-                await DoAsync(caller => Take.ExecuteAsync(RuntimeId, new TakeControlRequest(control), caller, null, Closed));
-            }
-            finally
-            {
-                _turn.Release();
-            }
-
-            await InvokeAsync(RefreshAndShowAsync);
+            return;
         }
+
+        await DoInTurnAsync(
+            caller => _control is { } control ? Take.ExecuteAsync(RuntimeId, new TakeControlRequest(control), caller, null, Closed) : Task.CompletedTask,
+            "The keyboard could not be kept: the database did not answer. It is tried again.");
+        await InvokeAsync(RefreshAndShowAsync);
     }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
+        // What is under way is done first: a line is typed, and control that was just taken is given back too.
+        var isTurn = await _turn.WaitAsync(Leave);
         try
         {
             if (_control is { } control && _caller is { } caller)
@@ -89,13 +86,22 @@ public sealed partial class KeyboardBar
                 await Release.ExecuteAsync(RuntimeId, control, caller, CancellationToken.None);
             }
         }
+#pragma warning disable CA1031 // The database may be away: control then runs out by itself, and the page is gone.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            LogFailed(Logger, RuntimeId, fault);
+        }
         finally
         {
-            // Also where the database is away: control then runs out by itself, and a subscription would not.
             Dispose();
+            if (isTurn)
+            {
+                _turn.Release();
+            }
+
             await CloseAsync();
             _self?.Dispose();
-            _turn.Dispose();
             GC.SuppressFinalize(this);
         }
     }
@@ -132,22 +138,59 @@ public sealed partial class KeyboardBar
         }
     }
 
+    // The answer has no secret in it that would be sealed.
+    private static IdempotentRequest Once(Caller caller, string id, string what) => new(
+        caller.ActorId, $"keyboard {id}", SHA256.HashData(Encoding.UTF8.GetBytes(what)), StatusCodes.Status201Created, new Lazy<byte[]>(() => throw new InvalidOperationException("An input has no secret.")));
+
     private async Task TakeAsync(bool takeOver)
     {
-        if (await DoAsync(async caller => _control = (await Take.ExecuteAsync(RuntimeId, new TakeControlRequest(null, takeOver), caller, null, Closed)).Value?.ControlId))
-        {
-            _keyboard = await Queries.FindAsync(RuntimeId, Closed);
-        }
-
+        await DoInTurnAsync(
+            async caller =>
+            {
+                // A second press that waited for the first finds it done.
+                if (!IsMine)
+                {
+                    _control = (await Take.ExecuteAsync(RuntimeId, new TakeControlRequest(null, takeOver), caller, null, Closed)).Value?.ControlId;
+                    _keyboard = await Queries.FindAsync(RuntimeId, Closed);
+                }
+            },
+            "It is not known whether the keyboard was taken: the database did not answer. Try it again.");
         _asks = false;
     }
 
-    private async Task ReleaseAsync()
-    {
-        if (_control is { } control && await DoAsync(caller => Release.ExecuteAsync(RuntimeId, control, caller, Closed)))
+    private Task ReleaseAsync() => DoInTurnAsync(
+        async caller =>
         {
-            _control = null;
-            await RefreshAsync();
+            if (_control is { } control)
+            {
+                await Release.ExecuteAsync(RuntimeId, control, caller, Closed);
+                _control = null;
+                await RefreshAsync();
+            }
+        },
+        "It is not known whether the keyboard was given back: the database did not answer. Try it again.");
+
+    /// <summary>Does something after what was asked for before it. Whatever it comes to is said on the page.</summary>
+    /// <returns>Whether it was done; null where that is not known.</returns>
+    private async Task<bool?> DoInTurnAsync(Func<Caller, Task> command, string unknown)
+    {
+        await _turn.WaitAsync(Closed);
+        try
+        {
+            return await DoAsync(command);
+        }
+#pragma warning disable CA1031 // Whatever it was: it is logged, and whoever sits there is told what to do.
+        catch (Exception fault) when (!Closed.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            LogFailed(Logger, RuntimeId, fault);
+            Problem = unknown;
+            return null;
+        }
+        finally
+        {
+            _turn.Release();
+            await InvokeAsync(StateHasChanged);
         }
     }
 
@@ -160,6 +203,7 @@ public sealed partial class KeyboardBar
     // Once, however often the page renders meanwhile: two listeners would type everything twice.
     private async Task OpenAsync()
     {
+        var control = _control;
         _isOpening = true;
         try
         {
@@ -167,13 +211,18 @@ public sealed partial class KeyboardBar
             await using var module = await Js.InvokeAsync<IJSObjectReference>("import", "/keyboard.js");
             _open = await module.InvokeAsync<IJSObjectReference>("open", _root, _self, _keyboard!.HasTerminal);
         }
+        catch (JSDisconnectedException)
+        {
+            // The browser has gone.
+            return;
+        }
         finally
         {
             _isOpening = false;
         }
 
-        // It may have been lost or given back while the browser was asked.
-        if (!IsMine)
+        // It may have been lost or given back while the browser was asked, and taken anew: then the line that it found is not the one that is there.
+        if (_control != control)
         {
             await CloseAsync();
         }
@@ -199,4 +248,7 @@ public sealed partial class KeyboardBar
             // The browser has gone, and its listeners with it.
         }
     }
+
+    [LoggerMessage(EventId = 3012, Level = LogLevel.Warning, Message = "At the keyboard of runtime {RuntimeId} something was asked for, and it is not known what became of it")]
+    private static partial void LogFailed(ILogger logger, Guid runtimeId, Exception fault);
 }

@@ -41,7 +41,8 @@ public sealed class TakeControl(Transactions transactions, TimeProvider time)
         }, cancellationToken);
     }
 
-    private static async Task<ControlTaken> KeepAsync(UnitOfWork unit, HeldKeyboard keyboard, Guid control, CancellationToken cancellationToken)
+    /// <summary>Keeps control from now on for as long as it lasts; refuses whoever has not got it by that id.</summary>
+    internal static async Task<ControlTaken> KeepAsync(UnitOfWork unit, HeldKeyboard keyboard, Guid control, CancellationToken cancellationToken)
     {
         RequireHeld(keyboard, control, unit.Caller);
         return await WriteAsync(unit, keyboard, control, cancellationToken);
@@ -49,6 +50,12 @@ public sealed class TakeControl(Transactions transactions, TimeProvider time)
 
     private async Task<ControlTaken> TakeAsync(UnitOfWork unit, HeldKeyboard keyboard, bool takeOver, CancellationToken cancellationToken)
     {
+        if (keyboard.Control is { IsInForce: false })
+        {
+            // The watch would have said so within a second; taken now, it would never be said.
+            await EndedControls.WhereAsync(unit, "c.runtime_id = @runtime and c.expires_at <= clock_timestamp()", cancellationToken, ("runtime", keyboard.Runtime.Id));
+        }
+
         var before = keyboard.Control is { IsInForce: true } held ? held : null;
         if (!KeyboardRules.IsFree(before?.ActorId, unit.Caller.ActorId))
         {
@@ -69,8 +76,7 @@ public sealed class TakeControl(Transactions transactions, TimeProvider time)
         return taken;
     }
 
-    /// <summary>Refuses whoever has not got control by that id.</summary>
-    internal static void RequireHeld(HeldKeyboard keyboard, Guid control, Caller caller)
+    private static void RequireHeld(HeldKeyboard keyboard, Guid control, Caller caller)
     {
         if (keyboard.Control is not { IsInForce: true } held || held.ControlId != control || held.ActorId != caller.ActorId)
         {

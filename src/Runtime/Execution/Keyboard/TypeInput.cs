@@ -4,16 +4,14 @@ using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Commands;
-using ControlCenter.Runtime.Queries;
 
 namespace ControlCenter.Runtime.Execution.Keyboard;
 
-/// <summary>Something typed for an agent's program.</summary>
+/// <summary>Something typed for an agent's program. Sent again under the same Idempotency-Key, it is typed no second time.</summary>
 /// <param name="ControlId">By whose control.</param>
 /// <param name="Text">One line of at the most <see cref="TerminalInput.MostBytes"/> bytes; null for a key alone.</param>
 /// <param name="Key">The key after it; null for Enter.</param>
-/// <param name="RequestId">Named by the caller, so that the same request sent again types nothing again.</param>
-public sealed record TypeInputRequest(Guid ControlId, string? Text = null, TerminalKey? Key = null, Guid? RequestId = null);
+public sealed record TypeInputRequest(Guid ControlId, string? Text = null, TerminalKey? Key = null);
 
 /// <summary>What became of an input.</summary>
 /// <param name="InputId">Which.</param>
@@ -36,14 +34,15 @@ public sealed class TypeInput(Transactions transactions, TimeProvider time)
     {
         caller.Require(Permission.Intervene);
         new FieldErrors().Add("text", TerminalInput.TextProblem(request.Text)).Add("key", TerminalInput.KeyProblem(request.Text, request.Key, hasTerminal: true)).ThrowIfAny();
-        return transactions.RunAsync(caller, idempotency, async (unit, ct) =>
-            await FindAsync(unit, runtime, request, ct) ?? await TypeAsync(unit, runtime, request, ct), cancellationToken);
+        return transactions.RunAsync(caller, idempotency, (unit, ct) => TypeAsync(unit, runtime, request, ct), cancellationToken);
     }
 
     private async Task<InputView> TypeAsync(UnitOfWork unit, Guid runtime, TypeInputRequest request, CancellationToken cancellationToken)
     {
         var keyboard = await HeldKeyboard.FindAsync(unit, runtime, cancellationToken);
-        TakeControl.RequireHeld(keyboard, request.ControlId, unit.Caller);
+
+        // Whoever types is there: it is a sign of them as good as the page's.
+        await TakeControl.KeepAsync(unit, keyboard, request.ControlId, cancellationToken);
         new FieldErrors().Add("key", TerminalInput.KeyProblem(request.Text, request.Key, keyboard.HasTerminal)).ThrowIfAny();
         if (keyboard.Runtime.Desired != DesiredState.Run || keyboard.Runtime.IsPaused)
         {
@@ -51,7 +50,7 @@ public sealed class TypeInput(Transactions transactions, TimeProvider time)
                 ProblemTypes.InvalidTransition, $"{keyboard.Runtime.AgentName} is {(keyboard.Runtime.Desired == DesiredState.Stop ? "being stopped" : "held still: let it go on first")}. Nothing was typed.");
         }
 
-        await RequireRateAsync(unit, keyboard.Runtime, cancellationToken);
+        await RequireRateAsync(unit, keyboard.Runtime, request.Key, cancellationToken);
         var typed = await WriteAsync(unit, keyboard.Runtime.Id, request, cancellationToken);
         unit.Record(
             "runtime.input", keyboard.Runtime.Subject,
@@ -64,46 +63,26 @@ public sealed class TypeInput(Transactions transactions, TimeProvider time)
         return typed;
     }
 
-    private static async Task<InputView?> FindAsync(UnitOfWork unit, Guid runtime, TypeInputRequest request, CancellationToken cancellationToken)
+    private static async Task RequireRateAsync(UnitOfWork unit, HeldRuntime runtime, TerminalKey? key, CancellationToken cancellationToken)
     {
-        if (request.RequestId is not { } id)
-        {
-            return null;
-        }
-
-        // Two that come at once come one after the other.
-        await unit.ExecuteAsync("select from runtimes where id = @id for no key update", cancellationToken, ("id", runtime));
+        var (most, isInterrupt) = (KeyboardRules.Most(key), key is TerminalKey.CtrlC);
         await using var command = unit.Command(
-            "select i.runtime_id, i.actor_id, i.number, i.characters, i.key, i.state, i.requested_at from runtime_inputs i where i.id = @id", ("id", id));
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
-        {
-            return null;
-        }
-
-        var known = new InputView(
-            id, reader.GetInt64(2), unit.Caller.Name, reader.GetInt32(3), reader.TextOrNull(4) is { } key ? WireNames<TerminalKey>.Parse(key) : null, reader.GetString(5),
-            reader.GetFieldValue<DateTimeOffset>(6));
-        return reader.GetGuid(0) == runtime && reader.GetGuid(1) == unit.Caller.ActorId && known.Characters == (request.Text?.Length ?? 0) && known.Key == request.Key
-            ? known
-            : throw new DomainException(ProblemTypes.IdempotencyMismatch, $"The request {id} was another input. Name each by an id of its own.");
-    }
-
-    private static async Task RequireRateAsync(UnitOfWork unit, HeldRuntime runtime, CancellationToken cancellationToken)
-    {
-        await using var command = unit.Command(
-            "select count(*)::int from runtime_inputs where runtime_id = @runtime and requested_at > clock_timestamp() - @window", ("runtime", runtime.Id), ("window", KeyboardRules.RateWindow));
-        if ((int)(await command.ExecuteScalarAsync(cancellationToken))! >= KeyboardRules.MostInputs)
+            """
+            select count(*)::int from runtime_inputs
+            where runtime_id = @runtime and requested_at > clock_timestamp() - @window and (key is not distinct from @interrupt) = @is_interrupt
+            """,
+            ("runtime", runtime.Id), ("window", KeyboardRules.RateWindow), ("interrupt", TerminalKey.CtrlC.Wire()), ("is_interrupt", isInterrupt));
+        if ((int)(await command.ExecuteScalarAsync(cancellationToken))! >= most)
         {
             throw new UnavailableException(
-                ProblemTypes.RateLimited, $"{runtime.AgentName} was given {KeyboardRules.MostInputs} inputs within {KeyboardRules.RateWindow.TotalSeconds:0} s. Nothing was typed; come back in a few seconds.",
+                ProblemTypes.RateLimited, $"{runtime.AgentName} was given {most} {(isInterrupt ? "times Ctrl-C" : "inputs")} within {KeyboardRules.RateWindow.TotalSeconds:0} s. Nothing was typed; come back in a few seconds.",
                 (int)KeyboardRules.RateWindow.TotalSeconds / 2);
         }
     }
 
     private async Task<InputView> WriteAsync(UnitOfWork unit, Guid runtime, TypeInputRequest request, CancellationToken cancellationToken)
     {
-        var id = request.RequestId ?? Uuid7.New(time);
+        var id = Uuid7.New(time);
         await using var command = unit.Command(
             """
             with counted as (update runtimes set inputs = inputs + 1 where id = @runtime returning inputs)

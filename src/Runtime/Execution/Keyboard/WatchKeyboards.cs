@@ -13,8 +13,9 @@ public sealed class WatchKeyboards(NpgsqlDataSource database, Transactions trans
     : SupervisedService("keyboard-watch", time, logger)
 {
     private const string Over = "(c.expires_at <= clock_timestamp() or r.phase = 'ended')";
-    private const string Late = "(i.requested_at <= clock_timestamp() - @patience or r.phase = 'ended')";
+    private const string Late = "(i.requested_at <= clock_timestamp() - @given_up_after or r.phase = 'ended')";
 
+    private static readonly TimeSpan GivenUpAfter = KeyboardRules.Patience + KeyboardRules.Echo;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc />
@@ -28,7 +29,7 @@ public sealed class WatchKeyboards(NpgsqlDataSource database, Transactions trans
             {
                 (ended, lost) = await transactions.RunAsync(
                     Caller.Host, async (unit, ct) => (
-                        await EndedControls.WhereAsync(unit, Over, ct), await LostInputs.WhereAsync(unit, Late, ct, ("patience", KeyboardRules.Patience))), stoppingToken);
+                        await EndedControls.WhereAsync(unit, Over, ct), await LostInputs.WhereAsync(unit, Late, ct, ("given_up_after", GivenUpAfter))), stoppingToken);
             }
 
             Beat(string.Create(CultureInfo.InvariantCulture, $"{ended} keyboards given back, {lost} inputs given up"));
@@ -43,7 +44,7 @@ public sealed class WatchKeyboards(NpgsqlDataSource database, Transactions trans
             select exists (select from runtime_controls c join runtimes r on r.id = c.runtime_id where {Over})
                 or exists (select from runtime_inputs i join runtimes r on r.id = i.runtime_id where i.state = 'waiting' and {Late})
             """);
-        command.Parameters.AddWithValue("patience", KeyboardRules.Patience);
+        command.Parameters.AddWithValue("given_up_after", GivenUpAfter);
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 }
