@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Commands;
@@ -9,6 +10,7 @@ using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Storage.Embedded;
 using ControlCenter.TestSupport;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
@@ -22,6 +24,7 @@ public sealed class ReplaceTests : IAsyncLifetime
     private readonly string _home = Directory.CreateTempSubdirectory("cc-replace-").FullName;
     private readonly Guid _restore = Guid.NewGuid();
     private readonly Guid _service = Guid.NewGuid();
+    private readonly ConcurrentQueue<string> _errors = new();
     private string _now = "";
     private string _then = "";
 
@@ -75,9 +78,12 @@ public sealed class ReplaceTests : IAsyncLifetime
         {
             (await Should.ThrowAsync<PostgresException>(() => ExecuteAsync(_now, "set lock_timeout = '100ms'; update api_keys set revoked_at = null")))
                 .SqlState.ShouldBe(PostgresErrorCodes.LockNotAvailable);
+            // As PostgreSQL does when it ends.
+            await TextAsync(_now, "select count(pg_terminate_backend(pid))::text from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
             ended = true;
         });
         ended.ShouldBeTrue();
+        _errors.ShouldBeEmpty();
 
         (await ClusterSwap.FinishAsync(_home, NullLogger.Instance, Stop)).ShouldNotBeNull().Problem.ShouldBeNull();
         await using var next = Host(_then);
@@ -119,13 +125,14 @@ public sealed class ReplaceTests : IAsyncLifetime
         await ReplaceAsync(host, "a");
         Directory.CreateDirectory(Path.Combine(_home, "replace-cluster.json"));
         await host.GetRequiredService<HandOverDatabase>().ExecuteAsync(_ => throw new InvalidOperationException("it was not noted"));
+        _errors.ShouldHaveSingleItem().ShouldStartWith("The database is not replaced");
         await using var next = Host(_now);
         await next.GetRequiredService<RecordReplacement>().ExecuteAsync(Stop);
         (await TextAsync(_now, "select state from restores")).ShouldBe("restored");
     }
 
     private ServiceProvider Host(string database) => new ServiceCollection().AddLogging()
-        .AddSingleton(new DataFolder(_home)).AddSingleton(new OwnCluster(_home)).AddRuntime(database).AddRecovery(null)
+        .AddSingleton<ILogger<HandOverDatabase>>(new Errors(_errors)).AddSingleton(new DataFolder(_home)).AddSingleton(new OwnCluster(_home)).AddRuntime(database).AddRecovery(null)
         .AddSingleton(new RecoveryHook(Path.Combine(_home, "hook"))).BuildServiceProvider();
 
     private Task<Outcome<RestoreReference>> ReplaceAsync(IServiceProvider host, string key) => host.GetRequiredService<ReplaceDatabase>().ExecuteAsync(
@@ -144,5 +151,15 @@ public sealed class ReplaceTests : IAsyncLifetime
         await using var source = NpgsqlDataSource.Create(database);
         await using var command = source.CreateCommand(sql);
         return (string)(await command.ExecuteScalarAsync(Stop))!;
+    }
+
+    private sealed class Errors(ConcurrentQueue<string> kept) : ILogger<HandOverDatabase>
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => kept.Enqueue(formatter(state, exception));
     }
 }
