@@ -44,8 +44,11 @@ internal static class FounderAccess
             await KeepAsync(made, path, isLost, cancellationToken);
         }
 
-        // Last: a host that dies before has written no key down, and the next one makes another.
-        File.Delete(mark);
+        // Last: a host that dies before has written no key down, and the next one makes another. By a key that opens nothing nobody gets in.
+        if (!givenIsRevoked)
+        {
+            File.Delete(mark);
+        }
     }
 
     private static async Task KeepAsync(string made, string path, bool isLost, CancellationToken cancellationToken)

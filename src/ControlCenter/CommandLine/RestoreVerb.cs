@@ -96,8 +96,9 @@ internal static class RestoreVerb
             {
                 var restored = await restore.ExecuteAsync(plan, into.FullName, new Line(output), cancellationToken);
                 await RestoreReport.WriteAsync(restored, output);
-                await FilesAsync(restic, index, plan, into.FullName, output, cancellationToken);
+                // First: the database is there, and is started on, also where the files cannot be fetched.
                 await FounderAsync(into.FullName, output, cancellationToken);
+                await FilesAsync(restic, index, plan, into.FullName, output, cancellationToken);
                 await output.WriteLineAsync(restored.Passed ? $"Start it with: CC_HOME={into.FullName} ./run" : $"It is in {into.FullName}, and not as it should be.");
                 return restored.Passed ? ExitCode.Ok : ExitCode.Damaged;
             }

@@ -59,7 +59,14 @@ internal static class ControlCenterHost
 
         await FounderAccess.AnnounceAsync(app, settings, cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken);
-        return app.Services.GetRequiredService<HostRestart>().IsRequested;
+        if (!app.Services.GetRequiredService<HostRestart>().IsRequested)
+        {
+            return false;
+        }
+
+        // Its own it is: no other is replaced.
+        await app.Services.GetRequiredService<HandOverDatabase>().ExecuteAsync(embedded!.StopAsync);
+        return true;
     }
 
     /// <summary>Starts everything but PostgreSQL: schema, founder, services, doors.</summary>

@@ -119,13 +119,12 @@ internal sealed record HostSettings(
         };
     }
 
-    // It need not be there: a stick that is not mounted is told of by the watch, and keeps no bus from starting.
+    // By its name alone: a disk that is away keeps no bus from starting. Whether it is there, and no link to the first copy, the watch looks.
     private static string EscrowOf(string path, string password, string home)
     {
         var full = Path.GetFullPath(path);
-        var real = File.Exists(full) ? File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full : full;
-        return real == (File.ResolveLinkTarget(password, returnFinalTarget: true)?.FullName ?? password) ? throw new SettingException("CC_BACKUP_ESCROW_FILE", path, "another file than CC_BACKUP_PASSWORD_FILE: a second copy of the password, kept elsewhere")
-            : (real + "/").StartsWith(home + "/", StringComparison.Ordinal) ? throw new SettingException("CC_BACKUP_ESCROW_FILE", path, "a file outside of CC_HOME, with which it would be lost")
+        return full == password ? throw new SettingException("CC_BACKUP_ESCROW_FILE", path, "another file than CC_BACKUP_PASSWORD_FILE: a second copy of the password, kept elsewhere")
+            : full.StartsWith(home + "/", StringComparison.Ordinal) ? throw new SettingException("CC_BACKUP_ESCROW_FILE", path, "a file outside of CC_HOME, with which it would be lost")
             : full;
     }
 

@@ -26,8 +26,9 @@ public static class KeysOfNow
             """
             select coalesce(jsonb_agg(jsonb_build_object(
                 'id', id, 'actor_id', actor_id, 'hash', encode(hash, 'hex'), 'prefix', prefix, 'created_at', created_at, 'revoked_at', revoked_at)), '[]')::text
-            from (select * from api_keys where expires_at is null or created_at <= @since) k
-            where revoked_at > @since - interval '1 minute' or created_at > @since - interval '1 minute'
+            from api_keys
+            where (revoked_at > @since - interval '1 minute' and (expires_at is null or created_at <= @since))
+                or (created_at > @since - interval '1 minute' and expires_at is null)
             """,
             ("since", since.UtcDateTime));
         return (string)(await command.ExecuteScalarAsync(cancellationToken))!;

@@ -35,6 +35,7 @@ public static class RecoveryServices
         services.AddService<QueueRecoveryAlerts>();
         services.AddSingleton<TellReplacing>();
         services.AddSingleton<ReplaceDatabase>();
+        services.AddSingleton<HandOverDatabase>();
         services.AddSingleton<RemoveRestore>();
         services.AddSingleton<RecordReplacement>();
         services.AddSingleton<DrillQueries>();

@@ -77,9 +77,24 @@ public sealed class LostFounderKeyTests : IAsyncLifetime
         (await FounderAccess.MarkLostAsync(_home, Stop)).ShouldBeFalse("it is there");
     }
 
+    [Fact]
+    public async Task A_given_key_that_opens_nothing_leaves_the_lost_one_to_the_next_start()
+    {
+        await _host.SqlAsync<long>($"with u as (update api_keys set revoked_at = now() where {Hash(RunningHost.FounderKey)} returning 1) select count(*) from u", Stop);
+        await FounderAccess.MarkLostAsync(_home, Stop);
+        await StartAsync(RunningHost.FounderKey);
+        (File.Exists(Mark), File.Exists(KeyFile)).ShouldBe((true, false));
+
+        await StartAsync(given: null);
+        File.Exists(Mark).ShouldBeFalse();
+        (await IsInForceAsync((await File.ReadAllTextAsync(KeyFile, Stop)).Trim())).ShouldBeTrue();
+    }
+
     private Task StartAsync(string? given) => FounderAccess.EnsureAsync(
         _host.Services, new HostSettings(_home, new Uri("http://127.0.0.1:0"), _host.ConnectionString, "LOC", given, LogLevel.Warning, JsonLog: false, EventRetention.ForEver), Stop);
 
     private Task<bool> IsInForceAsync(string key) =>
-        _host.SqlAsync<bool>($"select coalesce((select revoked_at is null from api_keys where hash = '\\x{Convert.ToHexString(Runtime.Access.KeyFormat.HashOf(key))}'), false)", Stop);
+        _host.SqlAsync<bool>($"select coalesce((select revoked_at is null from api_keys where {Hash(key)}), false)", Stop);
+
+    private static string Hash(string key) => $"hash = '\\x{Convert.ToHexString(Runtime.Access.KeyFormat.HashOf(key))}'";
 }

@@ -52,6 +52,10 @@ public sealed class KeysOfNowTests : IAsyncLifetime
         await KeyAsync(_now, "left in the settings", 5, revokedAt: 6);
         await ExecuteAsync(_then, $"insert into api_keys (id, actor_id, hash, prefix) values ('{Guid.NewGuid()}', '{_actor.Known}', sha256('left in the settings'), 'left')");
         await KeyAsync(_now, "of a runtime", 5, expiresAt: 3_600);
+        // Made before and committed after: the moment does not know it, and without its end it would be good for ever.
+        await KeyAsync(_now, "of a runtime just before", 0, expiresAt: 3_600);
+        await KeyAsync(_then, "of a runtime of then", -1, expiresAt: 3_600);
+        await KeyAsync(_now, "of a runtime of then", -1, revokedAt: 1, expiresAt: 3_600);
         await KeyAsync(_now, "of an actor that came later", 5, isLater: true);
 
         var read = await Transactions(_now).RunAsync(Caller.Host, (unit, ct) => KeysOfNow.ReadAsync(unit, Noon, ct), Stop);

@@ -1,4 +1,9 @@
+using System.Diagnostics;
+using System.Text;
 using ControlCenter.Domain.Recovery;
+using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Watching;
+using ControlCenter.TestSupport;
 
 namespace ControlCenter.Runtime.Tests.Recovery;
 
@@ -40,6 +45,49 @@ public sealed class EscrowTests
         (await TitleAsync(cluster)).ShouldBe("The second copy of the repository's password is not there.");
         (await cluster.ScalarAsync<string>("select detail from recovery_problems where cause = 'password-escrow'", Stop)).ShouldStartWith("It last opened the repository at ");
         (await cluster.ScalarAsync<long>("select count(*) from events where data::text like '%a password of the repository%'", Stop)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_link_to_the_first_copy_or_into_the_data_folder_is_no_second_one()
+    {
+        await using var cluster = await StartAsync();
+        await cluster.TakeBaseAsync(Stop);
+        await cluster.Stream.ShipNowAsync(Stop);
+        var escrow = cluster.Settings.EscrowFile!;
+        File.CreateSymbolicLink(escrow, cluster.Settings.PasswordFile);
+        (await TitleAsync(cluster)).ShouldBe("The second copy of the repository's password is not there.");
+        File.Delete(escrow);
+        File.Copy(cluster.Settings.PasswordFile, Path.Combine(cluster.Home, "beside"));
+        File.CreateSymbolicLink(escrow, Path.Combine(cluster.Home, "beside"));
+        (await TitleAsync(cluster)).ShouldBe("The second copy of the repository's password is not there.");
+    }
+
+    [Fact]
+    public async Task A_disk_that_does_not_answer_is_asked_once_until_it_does()
+    {
+        var folder = Directory.CreateTempSubdirectory("cc-escrow-").FullName;
+        var (file, password, time) = (Path.Combine(folder, "escrow"), Path.Combine(folder, "password"), new TestClock());
+        await File.WriteAllTextAsync(password, "a password", Stop);
+        using (var made = Process.Start("mkfifo", [file]))
+        {
+            await made.WaitForExitAsync(Stop);
+        }
+
+        // Nobody writes into it, so whoever opens it waits.
+        var settings = new RecoverySettings(Path.Combine(folder, "home", "recovery"), "/nowhere", password) { IsBesideData = false };
+        var first = CheckEscrow.ReadAsync(settings, file, time, Stop);
+        time.Advance(TimeSpan.FromSeconds(10));
+        (await first).Fault.ShouldBe(EscrowFault.Unreadable);
+        // No read of its own, or it would wait.
+        var second = CheckEscrow.ReadAsync(settings, file, time, Stop);
+        second.IsCompleted.ShouldBeTrue();
+        (await second).Fault.ShouldBe(EscrowFault.Unreadable);
+
+        await File.WriteAllTextAsync(file, "late", Stop);
+        File.Delete(file);
+        await File.WriteAllTextAsync(file, "a password", Stop);
+        await BackedUpCluster.UntilAsync(async () => (await CheckEscrow.ReadAsync(settings, file, time, Stop)) is (var read, null) && Encoding.UTF8.GetString(read) == "a password", Stop);
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

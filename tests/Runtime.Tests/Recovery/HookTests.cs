@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using ControlCenter.Domain.Access;
 using ControlCenter.Runtime.Commands;
@@ -110,22 +112,53 @@ public sealed class HookTests : IDisposable
     [Fact]
     public async Task Before_a_database_is_replaced_it_is_told_at_once_and_nobody_waits_for_it()
     {
-        await WriteAsync("""cat > "$d/told" """);
+        await WriteAsync("""cat > "$d/heard"; while [ ! -e "$d/go" ]; do sleep 0.02; done; mv "$d/heard" "$d/told" """);
         new TellReplacing(new RecoveryHook(In("hook")), TimeProvider.System, NullLogger<TellReplacing>.Instance).Begin(Guid.Empty, DateTimeOffset.UnixEpoch, "the founder");
-        await BackedUpCluster.UntilAsync(() => Task.FromResult(File.Exists(In("told")) && File.ReadAllText(In("told")).EndsWith('\n')), Stop);
+        // It ends by this alone: whoever waited for it would not have come here.
+        await File.WriteAllTextAsync(In("go"), "", Stop);
+        await BackedUpCluster.UntilAsync(() => Task.FromResult(File.Exists(In("told"))), Stop);
         var told = JsonDocument.Parse(await File.ReadAllTextAsync(In("told"), Stop)).RootElement;
         told.GetProperty("kind").GetString().ShouldBe("backup.restore_replacing");
         told.GetProperty("data").GetProperty("by").GetString().ShouldBe("the founder");
     }
 
     [Fact]
-    public async Task Where_there_is_no_program_nothing_is_put_aside_and_the_log_is_read_on()
+    public async Task What_a_host_without_a_program_put_aside_is_told_by_one_that_has_it_unless_it_is_news_no_more()
     {
-        await using var host = await HookHost.StartAsync(await TestCluster.CreateDatabaseAsync(Stop), null, null);
-        await host.RecordAsync("backup.failed", ("backup", "1"), new { });
-        await BackedUpCluster.UntilAsync(
-            () => host.ScalarAsync<bool>("select exists (select from log_positions where reader = 'recovery-hook-events' and position >= (select max(seq) from events where kind = 'backup.failed'))"), Stop);
-        (await host.ScalarAsync<long>("select count(*) from recovery_hook_calls")).ShouldBe(0);
+        var database = await TestCluster.CreateDatabaseAsync(Stop);
+        await using (var without = await HookHost.StartAsync(database, null, null))
+        {
+            await without.ExecuteAsync("insert into recovery_hook_calls (event_seq, kind, message, queued_at) values (-2, 'backup.failed', '{}', now() - interval '25 hours')");
+            await without.ExecuteAsync("insert into recovery_hook_calls (event_seq, kind, message, queued_at, ended_at) values (-1, 'backup.failed', '{}', now() - interval '32 days', now() - interval '31 days')");
+            (await without.StateAsync()).Waiting.ShouldBe(0);
+            await without.RecordAsync("backup.failed", ("backup", "1"), new { });
+            await BackedUpCluster.UntilAsync(async () => (await without.StateAsync()).Waiting == 1, Stop);
+            (await without.ScalarAsync<long>("select count(*) from recovery_hook_calls")).ShouldBe(1, "also where nobody is ever told it does not grow");
+            await without.ExecuteAsync("insert into recovery_hook_calls (event_seq, kind, message, queued_at) values (0, 'backup.succeeded', '{}', now() - interval '25 hours')");
+        }
+
+        await using var with = await StartAsync(database, Keeps);
+        await with.ToldAsync(1);
+        (await File.ReadAllLinesAsync(In("kinds"), Stop)).ShouldBe(["backup.failed"]);
+    }
+
+    [Fact]
+    public async Task One_that_leaves_somebody_behind_who_holds_its_pipes_is_over_and_the_host_s_ends_of_them_are_closed()
+    {
+        await WriteAsync("""exec 3<&0; sleep 1000 <&3 3<&- & echo $! > "$d/child"; exit 0""");
+        // More than a pipe takes: it is never read.
+        (await HookProcess.RunAsync(In("hook"), "backup.failed", new string('x', 200_000), TimeSpan.FromSeconds(30), TimeProvider.System, Stop)).Failure.ShouldBeNull();
+        using var child = Process.GetProcessById(int.Parse(await File.ReadAllTextAsync(In("child"), Stop), CultureInfo.InvariantCulture));
+        try
+        {
+            string?[] held = [.. new[] { "0", "1", "2" }.Select(fd => new FileInfo($"/proc/{child.Id}/fd/{fd}").LinkTarget)];
+            held.ShouldAllBe(pipe => pipe!.StartsWith("pipe:", StringComparison.Ordinal));
+            new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(f => f.LinkTarget).Intersect(held).ShouldBeEmpty();
+        }
+        finally
+        {
+            child.Kill();
+        }
     }
 
     private static bool IsRunning(string pid) => File.Exists($"/proc/{pid}/cmdline") && File.ReadAllBytes($"/proc/{pid}/cmdline").Length > 0;

@@ -42,7 +42,7 @@ internal sealed class ScratchRestore(NpgsqlDataSource database, RecoverySettings
         return opened!;
     }
 
-    private async Task<byte[]> EscrowedAsync(string file, CancellationToken cancellationToken) => await CheckEscrow.ReadAsync(file, time, cancellationToken) switch
+    private async Task<byte[]> EscrowedAsync(string file, CancellationToken cancellationToken) => await CheckEscrow.ReadAsync(settings, file, time, cancellationToken) switch
     {
         (var password, null) => password,
         (_, EscrowFault.Missing) => throw new DrillFailedException($"The second copy of the password, {file} (CC_BACKUP_ESCROW_FILE), is not there."),

@@ -15,9 +15,6 @@ public sealed partial class CallRecoveryHook(
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    // As long as anybody asks how a call went; the event of one that failed stays.
-    private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
-
     /// <inheritdoc />
     public override TimeSpan SilentAfter => hook.Patience * 2;
 
@@ -51,10 +48,12 @@ public sealed partial class CallRecoveryHook(
         await using var command = new NpgsqlCommand(
             """
             update recovery_hook_calls set began_at = clock_timestamp()
-            where event_seq = (select event_seq from recovery_hook_calls where ended_at is null order by event_seq limit 1)
+            where event_seq = (
+                select event_seq from recovery_hook_calls where ended_at is null and queued_at > clock_timestamp() - @within order by event_seq limit 1)
             returning event_seq, kind, message
             """,
             connection);
+        command.Parameters.AddWithValue("within", QueueHookCalls.ToldWithin);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? new Call(reader.GetInt64(0), reader.GetString(1), reader.GetString(2)) : null;
     }
@@ -72,7 +71,6 @@ public sealed partial class CallRecoveryHook(
             await unit.ExecuteAsync(
                 "update recovery_hook_calls set ended_at = clock_timestamp(), seconds = @seconds, failure = @failure where event_seq = @seq", ct,
                 ("seq", call.Seq), ("seconds", seconds), ("failure", outcome.Failure));
-            await unit.ExecuteAsync("delete from recovery_hook_calls where ended_at < clock_timestamp() - @kept", ct, ("kept", Kept));
             if (outcome.Failure is not null)
             {
                 unit.Record(HookedEvents.Failed, ("event", call.Seq.ToString(CultureInfo.InvariantCulture)), new { Event = call.Kind, call.Seq, Problem = outcome.Failure, Seconds = seconds });

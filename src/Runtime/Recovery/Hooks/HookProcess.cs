@@ -17,6 +17,9 @@ internal static class HookProcess
     // What its last words may still come out of, once it is gone: somebody who has left its tree may keep its pipes open.
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
+    // One that waits for a disk is gone when that answers; nobody waits for it.
+    private static readonly TimeSpan KillPatience = TimeSpan.FromSeconds(5);
+
     /// <summary>Runs it to its end.</summary>
     /// <param name="program">Its path.</param>
     /// <param name="kind">The event's kind, which it finds as <c>CC_EVENT</c>.</param>
@@ -40,29 +43,50 @@ internal static class HookProcess
         using (process)
         {
             var said = new Tail();
-            var pipes = Task.WhenAll(WriteAsync(process.StandardInput, message), said.ReadAsync(process.StandardError), new Tail().ReadAsync(process.StandardOutput));
+            using var heard = new CancellationTokenSource();
+            var pipes = Task.WhenAll(
+                WriteAsync(process.StandardInput, message, heard.Token), said.ReadAsync(process.StandardError, heard.Token), new Tail().ReadAsync(process.StandardOutput, heard.Token));
             using var over = new CancellationTokenSource(patience, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, cancellationToken);
             await process.WaitForExitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             var isOver = process.HasExited;
-            if (!isOver)
-            {
-                process.Kill(entireProcessTree: true);
-                await process.WaitForExitAsync(CancellationToken.None);
-            }
-
+            var alive = isOver ? null : await KillAsync(process, time);
             var took = time.GetElapsedTime(began);
             await pipes.WaitAsync(LastWords, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await heard.CancelAsync();
+            // What a process is asked for of its streams it does not close.
+            foreach (var stream in new[] { process.StandardInput.BaseStream, process.StandardError.BaseStream, process.StandardOutput.BaseStream })
+            {
+                await stream.DisposeAsync();
+            }
+
             if (!isOver)
             {
                 cancellationToken.ThrowIfCancellationRequested();
             }
 
             return new HookOutcome(
-                !isOver ? string.Create(CultureInfo.InvariantCulture, $"It had not ended after {patience.TotalSeconds:0.#} s and was killed{said.Words}.")
+                !isOver ? string.Create(CultureInfo.InvariantCulture, $"It had not ended after {patience.TotalSeconds:0.#} s and {alive ?? "was killed"}{said.Words}.")
                 : process.ExitCode == 0 ? null : $"It ended with code {process.ExitCode}{said.Words}.",
                 took);
         }
+    }
+
+    // What is left of it in words; null where nothing is.
+    private static async Task<string?> KillAsync(Process process, TimeProvider time)
+    {
+        try
+        {
+            process.Kill(entireProcessTree: true);
+        }
+        catch (Exception fault) when (fault is AggregateException or Win32Exception)
+        {
+            // It, or what it started, runs as somebody else.
+            return $"could not be killed with all that it started: {fault.Message}";
+        }
+
+        await process.WaitForExitAsync(CancellationToken.None).WaitAsync(KillPatience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return process.HasExited ? null : "was killed, which it does not heed";
     }
 
     private static ProcessStartInfo StartInfo(string program, string kind)
@@ -77,11 +101,11 @@ internal static class HookProcess
         return info;
     }
 
-    private static async Task WriteAsync(StreamWriter input, string message)
+    private static async Task WriteAsync(StreamWriter input, string message, CancellationToken cancellationToken)
     {
         try
         {
-            await input.WriteLineAsync(message);
+            await input.WriteLineAsync(message.AsMemory(), cancellationToken);
             input.Close();
         }
         catch (IOException)
@@ -110,10 +134,10 @@ internal static class HookProcess
             }
         }
 
-        public async Task ReadAsync(StreamReader from)
+        public async Task ReadAsync(StreamReader from, CancellationToken cancellationToken)
         {
             var buffer = new char[4096];
-            while (await from.ReadAsync(buffer) is > 0 and var length)
+            while (await from.ReadAsync(buffer, cancellationToken) is > 0 and var length)
             {
                 lock (_said)
                 {

@@ -18,10 +18,11 @@ internal static class HookQueries
     {
         await using var command = database.CreateCommand(
             """
-            select l.kind, l.ended_at, l.failure, (select count(*) from recovery_hook_calls where ended_at is null)
+            select l.kind, l.ended_at, l.failure, (select count(*) from recovery_hook_calls where ended_at is null and queued_at > clock_timestamp() - @within)
             from (select 1) one left join lateral (
                 select kind, ended_at, failure from recovery_hook_calls where ended_at is not null order by ended_at desc limit 1) l on true
             """);
+        command.Parameters.AddWithValue("within", QueueHookCalls.ToldWithin);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return new HookState(reader.TextOrNull(0), reader.ValueOrNull<DateTimeOffset>(1), reader.TextOrNull(2), reader.GetInt64(3));

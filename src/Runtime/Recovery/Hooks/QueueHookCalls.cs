@@ -21,15 +21,21 @@ public sealed record RecoveryHook(string? Program)
 /// Puts aside what the founder's program is to be told, in the transaction that moves the position: it is told outside of one, since a
 /// transaction that is open while a program runs would hold up all readers of the log.
 /// </summary>
-/// <remarks>Also runs where there is no program: a position that stands still would keep old events from being removed.</remarks>
+/// <remarks>Also where there is no program: the hosts on one database share the position, and another may have one.</remarks>
 public abstract class QueueHookCalls(
-    string name, EventFilter wanted, RecoveryHook hook, NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger logger)
+    string name, EventFilter wanted, NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger logger)
     : LogReader(name, wanted, database, feed, transactions, time, logger)
 {
+    /// <summary>What could not be told within a day is news no more: a host that gets a program tells what is younger.</summary>
+    internal static readonly TimeSpan ToldWithin = TimeSpan.FromDays(1);
+
+    // As long as anybody asks how a call went; the event of one that failed stays.
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
+
     /// <inheritdoc />
     protected override async Task HandleAsync(UnitOfWork unit, EventRecord record, CancellationToken cancellationToken)
     {
-        if (hook.Program is null || !HookedEvents.Include(record.Kind, record.SubjectType))
+        if (!HookedEvents.Include(record.Kind, record.SubjectType))
         {
             return;
         }
@@ -43,15 +49,18 @@ public abstract class QueueHookCalls(
         await unit.ExecuteAsync(
             "insert into recovery_hook_calls (event_seq, kind, message) values (@seq, @kind, @message) on conflict do nothing", cancellationToken,
             ("seq", record.Seq), ("kind", record.Kind), ("message", Encoding.UTF8.GetString(message.GetBuffer(), 0, (int)message.Length)));
+        await unit.ExecuteAsync(
+            "delete from recovery_hook_calls where ended_at < clock_timestamp() - @kept or (ended_at is null and queued_at < clock_timestamp() - @within)", cancellationToken,
+            ("kept", Kept), ("within", ToldWithin));
     }
 }
 
 /// <summary>Of backups, restores and drills.</summary>
 public sealed class QueueBackupEvents(
-    RecoveryHook hook, NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger<QueueBackupEvents> logger)
-    : QueueHookCalls("recovery-hook-events", new EventFilter("backup."), hook, database, feed, transactions, time, logger);
+    NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger<QueueBackupEvents> logger)
+    : QueueHookCalls("recovery-hook-events", new EventFilter("backup."), database, feed, transactions, time, logger);
 
 /// <summary>Of what is wrong with recovery, when it comes up and when it is over.</summary>
 public sealed class QueueRecoveryAlerts(
-    RecoveryHook hook, NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger<QueueRecoveryAlerts> logger)
-    : QueueHookCalls("recovery-hook-alerts", new EventFilter("alert."), hook, database, feed, transactions, time, logger);
+    NpgsqlDataSource database, EventFeed feed, Transactions transactions, TimeProvider time, ILogger<QueueRecoveryAlerts> logger)
+    : QueueHookCalls("recovery-hook-alerts", new EventFilter("alert."), database, feed, transactions, time, logger);

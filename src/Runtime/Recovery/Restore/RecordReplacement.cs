@@ -22,11 +22,19 @@ public sealed class RecordReplacement(Transactions transactions, QueueJobRun que
     /// <summary>The event.</summary>
     public const string Replaced = "backup.database_replaced";
 
-    /// <summary>Writes it down, if there was a replacement that nobody has written down.</summary>
+    private const string NotReplaced = "backup.database_not_replaced";
+
+    /// <summary>Writes it down, if there was a replacement that nobody has written down, or one that was asked for and not begun.</summary>
     public async Task ExecuteAsync(CancellationToken cancellationToken)
     {
-        if (own.Home is not { } home || ClusterSwap.Outcome(home) is not { } outcome)
+        if (own.Home is not { } home)
         {
+            return;
+        }
+
+        if (ClusterSwap.Outcome(home) is not { } outcome)
+        {
+            await EndUnbegunAsync(cancellationToken);
             return;
         }
 
@@ -38,7 +46,7 @@ public sealed class RecordReplacement(Transactions transactions, QueueJobRun que
                 await WriteAsync(unit, id, outcome, record?.Restore, Path.Combine(home, outcome.Request.Aside), ct);
             }
 
-            unit.Record(outcome.Problem is null ? Replaced : "backup.database_not_replaced", ("restore", outcome.Request.RestoreId?.ToString() ?? ""), new
+            unit.Record(outcome.Problem is null ? Replaced : NotReplaced, ("restore", outcome.Request.RestoreId?.ToString() ?? ""), new
             {
                 outcome.Request.RestoreId, To = outcome.Request.Target, PutAside = outcome.Problem is null ? Path.Combine(home, outcome.Request.Aside) : null, outcome.Problem,
             });
@@ -56,6 +64,21 @@ public sealed class RecordReplacement(Transactions transactions, QueueJobRun que
         }, cancellationToken);
         ClusterSwap.Forget(home);
     }
+
+    // Its host died before it had noted it, or could not: the one that is restored is still there to take the place.
+    private Task EndUnbegunAsync(CancellationToken cancellationToken) => transactions.RunAsync(Caller.Host, async (unit, ct) =>
+    {
+        const string Problem = "The host ended before it had handed the running database over, which is as it was. Ask for it again.";
+        await using var command = unit.Command("update restores set state = 'restored', problem = @problem where state = 'replacing' returning id, target", ("problem", Problem));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        if (await reader.ReadAsync(ct))
+        {
+            var id = reader.GetGuid(0);
+            unit.Record(NotReplaced, ("restore", id.ToString()), new { RestoreId = id, To = reader.GetFieldValue<DateTimeOffset>(1), Problem });
+        }
+
+        return true;
+    }, cancellationToken);
 
     private static async Task WriteAsync(UnitOfWork unit, Guid id, SwapOutcome outcome, RestoreView? known, string aside, CancellationToken cancellationToken)
     {

@@ -1,15 +1,13 @@
-using System.Text.Json;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Access;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Recovery.Hooks;
-using ControlCenter.Runtime.Storage.Embedded;
 
 namespace ControlCenter.Runtime.Recovery.Restore;
 
-/// <summary>Has a restored database take the place of the running one: the host ends cleanly, and starts again on it. The one of before is kept beside it.</summary>
+/// <summary>Has a restored database take the place of the running one: the host ends cleanly (<see cref="HandOverDatabase"/>), and starts again on it. The one of before is kept beside it.</summary>
 public sealed class ReplaceDatabase(Transactions transactions, RestoreQueries restores, OwnCluster own, TellReplacing tell, HostRestart restart, TimeProvider time)
 {
     /// <summary>Asks for it.</summary>
@@ -40,18 +38,18 @@ public sealed class ReplaceDatabase(Transactions transactions, RestoreQueries re
                 throw new ValidationException("confirm", $"Type '{expected}' to have it done; '{request.Confirm}' was given.");
             }
 
-            await unit.ExecuteAsync("update restores set state = 'replacing', replace_requested_at = clock_timestamp() where id = @id", ct, ("id", id));
+            await unit.ExecuteAsync("update restores set state = 'replacing', problem = null, replace_requested_at = clock_timestamp() where id = @id", ct, ("id", id));
             await AuditLog.WriteAsync(unit, time, "database.replace", $"restore:{id}", new { RestoreId = id, To = to, Passed = passed }, ct);
             unit.Record("backup.replace_requested", ("restore", id.ToString()), new { RestoreId = id, To = to, By = caller.Name });
-            var record = new ReplacedRecord(view with { State = RestoreState.Replacing }, await KeysOfNow.ReadAsync(unit, to, ct));
-            // Last, so that what cannot be committed is not done.
-            await ClusterSwap.RequestAsync(
-                home, new SwapRequest(id, from, ClusterSwap.AsideName(time.GetUtcNow()), to, time.GetUtcNow()),
-                JsonSerializer.Serialize(record, WireJson.Options), ct);
             return new RestoreReference(id, RestoreState.Replacing, view.RunId);
         }, cancellationToken);
-        tell.Begin(id, view.To, caller.Name);
-        restart.Request();
+        // A request that comes twice is answered twice and done once: where the host died in between, the next start has said so.
+        if (outcome.Replayed is null)
+        {
+            tell.Begin(id, view.To, caller.Name);
+            restart.Request();
+        }
+
         return outcome;
     }
 }

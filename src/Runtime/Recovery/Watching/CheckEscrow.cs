@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Domain.Text;
 using ControlCenter.Runtime.Recovery.Tools;
@@ -10,6 +11,9 @@ public sealed class CheckEscrow(NpgsqlDataSource database, RecoverySettings sett
 {
     // A disk of the network's that is away may keep a reader for ever, and with it the watch.
     private static readonly TimeSpan ReadPatience = TimeSpan.FromSeconds(10);
+
+    // What no disk has answered yet, by file, with when it was asked. The process's and not a host's: so is the thread that waits.
+    private static readonly ConcurrentDictionary<string, (Task<byte[]> Read, long AskedAt)> Reading = new();
 
     /// <summary>Looks, if it is time to. That the repository cannot be reached says nothing about the copy.</summary>
     public async Task IfDueAsync(CancellationToken cancellationToken)
@@ -59,11 +63,14 @@ public sealed class CheckEscrow(NpgsqlDataSource database, RecoverySettings sett
     }
 
     /// <summary>Reads the copy as it is; what keeps it from being read, or null with its bytes.</summary>
-    internal static async Task<(byte[] Password, EscrowFault? Fault)> ReadAsync(string file, TimeProvider time, CancellationToken cancellationToken)
+    internal static async Task<(byte[] Password, EscrowFault? Fault)> ReadAsync(RecoverySettings settings, string file, TimeProvider time, CancellationToken cancellationToken)
     {
+        // One that is still waited for is not asked again: each would leave a thread behind.
+        var (read, askedAt) = Reading.AddOrUpdate(file, Ask, (path, asked) => asked.Read.IsCompleted ? Ask(path) : asked);
+        var patience = ReadPatience - time.GetElapsedTime(askedAt);
         try
         {
-            return (await Task.Run(() => File.ReadAllBytes(file), cancellationToken).WaitAsync(ReadPatience, time, cancellationToken), null);
+            return (await read.WaitAsync(patience > TimeSpan.Zero ? patience : TimeSpan.Zero, time, cancellationToken), null);
         }
         catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -73,11 +80,31 @@ public sealed class CheckEscrow(NpgsqlDataSource database, RecoverySettings sett
         {
             return ([], EscrowFault.Unreadable);
         }
+        finally
+        {
+            if (read.IsCompleted)
+            {
+                Reading.TryRemove(file, out _);
+            }
+        }
+
+        (Task<byte[]> Read, long AskedAt) Ask(string path) => (Task.Run(() => Read(path, settings), CancellationToken.None), time.GetTimestamp());
+    }
+
+    // A link to the first copy, or to a file that is lost with the data, is no second one.
+    private static byte[] Read(string file, RecoverySettings settings)
+    {
+        var real = RealOf(file);
+        return real == RealOf(settings.PasswordFile) || (real != file && real.StartsWith(Path.GetDirectoryName(settings.Folder) + "/", StringComparison.Ordinal))
+            ? throw new FileNotFoundException($"{file} is {real}.")
+            : File.ReadAllBytes(file);
+
+        static string RealOf(string path) => File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
     }
 
     private async Task<EscrowFault?> LookAsync(string file, CancellationToken cancellationToken)
     {
-        if ((await ReadAsync(file, time, cancellationToken)).Fault is { } unread)
+        if ((await ReadAsync(settings, file, time, cancellationToken)).Fault is { } unread)
         {
             return unread;
         }
