@@ -131,8 +131,8 @@ public sealed class ReplaceTests : IAsyncLifetime
         (await TextAsync(_now, "select state from restores")).ShouldBe("restored");
     }
 
-    private ServiceProvider Host(string database) => new ServiceCollection().AddLogging()
-        .AddSingleton<ILogger<HandOverDatabase>>(new Errors(_errors)).AddSingleton(new DataFolder(_home)).AddSingleton(new OwnCluster(_home)).AddRuntime(database).AddRecovery(null)
+    private ServiceProvider Host(string database) => new ServiceCollection().AddLogging(to => to.AddProvider(new Errors(_errors)))
+        .AddSingleton(new DataFolder(_home)).AddSingleton(new OwnCluster(_home)).AddRuntime(database).AddRecovery(null)
         .AddSingleton(new RecoveryHook(Path.Combine(_home, "hook"))).BuildServiceProvider();
 
     private Task<Outcome<RestoreReference>> ReplaceAsync(IServiceProvider host, string key) => host.GetRequiredService<ReplaceDatabase>().ExecuteAsync(
@@ -153,13 +153,25 @@ public sealed class ReplaceTests : IAsyncLifetime
         return (string)(await command.ExecuteScalarAsync(Stop))!;
     }
 
-    private sealed class Errors(ConcurrentQueue<string> kept) : ILogger<HandOverDatabase>
+    private sealed class Errors(ConcurrentQueue<string> kept) : ILoggerProvider, ILogger
     {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void Dispose()
+        {
+        }
+
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => true;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => kept.Enqueue(formatter(state, exception));
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                kept.Enqueue(formatter(state, exception));
+            }
+        }
     }
 }
