@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
+using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery;
+using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using ControlCenter.TestSupport;
 
@@ -54,6 +56,28 @@ public sealed class WatchedLogTests
         var written = await cluster.ScalarAsync<string>("select pg_current_wal_flush_lsn()::text", Stop);
         await cluster.Stream.StopAsync(Stop);
         (await cluster.ScalarAsync<bool>($"select max(through) >= '{written}'::pg_lsn from wal_shipments", Stop)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task What_a_restore_brought_back_was_never_exposed_and_what_was_written_since_is()
+    {
+        await using var cluster = await BackedUpCluster.StartAsync(Stop);
+        await cluster.Stream.ShipNowAsync(Stop);
+        await cluster.Stream.StopAsync(Stop);
+        foreach (var kind in (string[])["ticket.created", SettleRestored.Restored, "ticket.created"])
+        {
+            await cluster.Transactions.RunAsync(Caller.Host, (unit, _) =>
+            {
+                unit.Record(kind, ("test", kind), new { });
+                return Task.FromResult(true);
+            }, Stop);
+        }
+
+        var cycle = cluster.Stream.NextCycleAsync();
+        await cluster.Stream.StartAsync(Stop);
+        await cycle.WaitAsync(Patience, Stop);
+        await cluster.Stream.ShipNowAsync(Stop);
+        (await cluster.ScalarAsync<bool>($"select min(exposed_since) = (select at from events where kind = '{SettleRestored.Restored}') from wal_shipments", Stop)).ShouldBeTrue();
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using ControlCenter.Domain.Ids;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Commands;
 using ControlCenter.Runtime.Hosting;
+using ControlCenter.Runtime.Recovery.Restore;
 using ControlCenter.Runtime.Recovery.Tools;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -258,10 +259,14 @@ public sealed partial class StreamWal(
             """
             insert into wal_shipments (id, at, timeline, through, snapshot_id, is_sealed, bytes_added, seconds, last_seq, exposed_since)
             select @id, @at, @timeline, @through::pg_lsn, @snapshot, @sealed, @bytes, @seconds, @last,
-                (select e.at from events e where e.seq > b.last_seq and e.seq <= @last order by e.seq limit 1)
+                (select e.at from events e where e.seq > b.last_seq and e.seq <= @last
+                    and e.seq >= coalesce((select max(r.seq) from events r where @first and r.seq > b.last_seq and r.kind = @restored), 0) order by e.seq limit 1)
             from (select 1) x left join lateral (select last_seq from wal_shipments where at < @at order by at desc limit 1) b on true;
             update recovery_watch set failures = 0, last_failure = null, last_fault = null where failures > 0
             """);
+        // What a restore brought back was in the repository already, however long ago it was written.
+        command.Parameters.AddWithValue("first", _shippedAt == 0);
+        command.Parameters.AddWithValue("restored", SettleRestored.Restored);
         command.Parameters.AddWithValue("id", id);
         command.Parameters.AddWithValue("at", at);
         command.Parameters.AddWithValue("timeline", (long)timeline);
