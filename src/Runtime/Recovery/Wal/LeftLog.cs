@@ -21,6 +21,7 @@ internal sealed partial class LeftLog(LogUpload upload, RepositoryGate gate, Tim
             ForeignIsRemoved(logger, foreign);
         }
 
+        folder.RemoveCutShort();
         if (!folder.EndsBefore(kept))
         {
             return;

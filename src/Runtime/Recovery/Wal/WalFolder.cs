@@ -29,6 +29,15 @@ internal sealed partial class WalFolder(string path)
         return foreign.Count;
     }
 
+    /// <summary>Removes what a full disk cut short: the receiver refuses it, and so does a server that it is restored to.</summary>
+    public void RemoveCutShort()
+    {
+        foreach (var partial in Segments().Where(s => s.IsPartial && new FileInfo(PathOf(s)).Length != WalSegment.DefaultBytes))
+        {
+            File.Delete(PathOf(partial));
+        }
+    }
+
     /// <summary>Whether there is log that ends before the server's begins: nobody else may have it, and the receiver does not go on from it.</summary>
     /// <param name="kept">From where on the server keeps log for the receiver.</param>
     public bool EndsBefore(Lsn kept) => Next() < WalSegment.At(1, kept).Number;
@@ -41,11 +50,7 @@ internal sealed partial class WalFolder(string path)
     /// <param name="written">How far the server has written.</param>
     public void MakeReady(Lsn kept, Lsn written)
     {
-        foreach (var partial in Segments().Where(s => s.IsPartial && new FileInfo(PathOf(s)).Length != WalSegment.DefaultBytes))
-        {
-            File.Delete(PathOf(partial));
-        }
-
+        RemoveCutShort();
         if (EndsBefore(kept) || Next() > WalSegment.At(1, written).Number)
         {
             foreach (var segment in Segments())
