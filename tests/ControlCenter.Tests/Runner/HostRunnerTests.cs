@@ -110,10 +110,12 @@ public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
         await using var machine = await Machine.JoinAsync(Host, Founder, Stop);
         await machine.StopAsync();
         using var bus = new Runtime.Runner.Bus.BusConnection(Host.Address, () => "cck_not-a-key");
+        var folder = Directory.CreateTempSubdirectory("cc-refused-");
         var runner = new HostRunner(
-            Supervised.Quick with { Folder = Directory.CreateTempSubdirectory("cc-refused-").FullName }, RunnerParts.Standard, bus, new HostFacts("0"),
+            Supervised.Quick with { Folder = folder.FullName }, RunnerParts.Standard, bus, new HostFacts("0"),
             Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, TimeProvider.System);
         (await runner.RunAsync(new RunnerEnding(Stop))).ShouldBe(RunnerOutcome.Refused);
+        folder.Delete(recursive: true);
     }
 
     [Fact]
