@@ -15,7 +15,7 @@ public sealed class RetentionTests
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Log_is_shipped_while_a_prune_of_many_bites_is_under_way()
+    public async Task Log_is_shipped_between_the_bites_of_a_prune()
     {
         await using var cluster = await BackedUpCluster.StartAsync(Stop);
         var folder = Directory.CreateDirectory(Path.Combine(cluster.Home, "old")).CreateSubdirectory("files").FullName;
@@ -37,17 +37,17 @@ public sealed class RetentionTests
         await cluster.Restic.BackupAsync(folder, ["test"], Hurry.AtOnce, within: null, Stop);
         await cluster.Restic.ForgetAsync([all.SnapshotId], Stop);
 
-        var (bites, shippedAfter) = (0, 0);
-        Task<WalShipment>? ship = null;
-        var freed = await cluster.Retention.PruneAsync(32 << 20, (bite, _) =>
+        var bites = 0;
+        var freed = await cluster.Retention.PruneAsync(32 << 20, async (bite, _) =>
         {
             bite.ShouldNotBeNull();
             bites++;
-            ship ??= cluster.Stream.ShipNowAsync(Stop);
-            shippedAfter = shippedAfter == 0 && ship.IsCompletedSuccessfully ? bites : shippedAfter;
-            return Task.CompletedTask;
+            if (!bite.IsLast)
+            {
+                await cluster.Stream.ShipNowAsync(Stop);
+            }
         }, Stop);
-        shippedAfter.ShouldBeInRange(2, bites - 1, "it waits for the bite that is under way, and for no other");
+        bites.ShouldBeGreaterThan(2);
         freed.ShouldBeGreaterThan(30 << 20);
         (await cluster.Verify.ExecuteAsync(null, Caller.Host, Stop)).Sound.ShouldBeTrue();
     }
