@@ -25,7 +25,7 @@ public class Browser : IAsyncLifetime
         await Host.StartAsync(CancellationToken.None);
 
         // How fast a page is, tests of their own measure: what waits for it elsewhere is patient with a busy machine.
-        Assertions.SetDefaultExpectTimeout(15_000);
+        Assertions.SetDefaultExpectTimeout(45_000);
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = "/usr/bin/chromium", Args = Arguments });
     }

@@ -60,6 +60,7 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator("li:has-text('It is worth it.')").First).ToContainTextAsync("taken back by founder");
         await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Used up");
         await Expect(page.Locator("text=Decide what happens")).ToBeVisibleAsync();
+        await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(0);
 
         await page.Keyboard.PressAsync("r");
         await page.GetByLabel("By how much").FillAsync("20");
@@ -69,6 +70,7 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator(".page-head .badge")).Not.ToContainTextAsync("Used up");
         await Expect(page.Locator("li:has-text('Until the release.')").First).ToContainTextAsync("In force");
         await Expect(page.Locator("li:has-text('Until the release.')").First).ToContainTextAsync("1 day left");
+        await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(0);
 
         await page.Keyboard.PressAsync("e");
         await page.GetByLabel("Hard limit").FillAsync("40");
@@ -194,9 +196,12 @@ public sealed class BudgetTests(Browser browser) : IClassFixture<Browser>
             await Expect(page.Locator("dialog[data-modal] p")).ToBeVisibleAsync();
             await CheckAsync(page, "budget-take-back", width);
             await page.Keyboard.PressAsync("Escape");
+            await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(0);
             await page.ClickAsync("text=Raise for a while");
+            await Expect(page.GetByLabel("By how much")).ToBeVisibleAsync();
             await CheckAsync(page, "budget-raise", width);
             await page.Keyboard.PressAsync("Escape");
+            await Expect(page.Locator("dialog[data-modal]")).ToHaveCountAsync(0);
             await page.ClickAsync("header >> text=Edit");
             await page.GetByLabel("Soft limit").FillAsync("9");
             await page.ClickAsync("dialog[data-modal] >> text=Save");

@@ -138,7 +138,7 @@ public abstract class CommandLineAgentTests : IAsyncLifetime
             runtime = live.Count >= attempt ? live[0]!["runtime_id"]!.ToString() : "";
             return runtime.Length > 0 && (await SaidAsync(runtime)).Any(l => l.Contains(CallOf("wait_for_decision"), StringComparison.Ordinal));
         }, Stop, 120);
-        return (runtime, AgentProcesses.Of(_home, runtime).Single(pid => new FileInfo($"/proc/{pid}/exe").LinkTarget!.Contains(Program, StringComparison.Ordinal)));
+        return (runtime, AgentProcesses.Of(_home, runtime).Single(pid => new FileInfo($"/proc/{pid}/exe").LinkTarget?.Contains(Program, StringComparison.Ordinal) == true));
     }
 
     private async Task ApproveAsync()

@@ -102,6 +102,21 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
     }
 
     [Fact]
+    public async Task What_is_asked_next_takes_the_focus_from_nobody_who_writes_a_comment_in_which_letters_would_decide()
+    {
+        var asked = await browser.Host.Founder.PostAsync("escalations", new { kind = "approval", title = "May I go on?", action = new { step = 1 } }, Stop);
+        var (page, _) = await browser.SignInAsync();
+        await page.GotoAsync($"/escalations/{asked["escalation_id"]}");
+        await Expect(page.Locator(".detail h2")).ToBeVisibleAsync();
+        await page.Keyboard.PressAsync("c");
+        await page.Keyboard.TypeAsync("No b");
+        await page.EvaluateAsync("document.querySelector('.detail h2').focus()");
+        await page.Keyboard.TypeAsync("ad idea");
+        (await page.EvaluateAsync<string>("document.activeElement.value")).ShouldBe("No bad idea");
+        await page.Context.CloseAsync();
+    }
+
+    [Fact]
     public async Task An_address_with_nothing_behind_it_says_so_and_leads_back()
     {
         var (page, _) = await browser.SignInAsync();

@@ -74,8 +74,8 @@ public sealed class DatabaseAwayTests
         for (var kills = 0; refusals.Count < doors.Length; kills++)
         {
             kills.ShouldBeLessThan(10, $"Only the doors {string.Join(", ", refusals.Keys.Order())} have refused anybody.");
-            await host.KillPostgresAsync(Stop);
-            await Patience.UntilAsync(async () => (await bus.GetAsync("tickets", Stop)).IsRefused, Stop);
+            var killed = await host.KillPostgresAsync(Stop);
+            await Patience.UntilAsync(() => host.HasAnotherPostgresAsync(killed, Stop), Stop);
             await Patience.UntilAsync(async () => !(await bus.GetAsync("tickets", Stop)).IsRefused, Stop);
         }
 

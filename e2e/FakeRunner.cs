@@ -7,6 +7,7 @@ namespace ControlCenter.E2E;
 public sealed class FakeRunner : IAsyncDisposable
 {
     private readonly BusClient _bus;
+    private readonly BusClient _founder;
     private readonly string _host;
     private readonly CancellationTokenSource _over = new();
     private readonly Dictionary<string, JsonObject> _running = [];
@@ -14,16 +15,16 @@ public sealed class FakeRunner : IAsyncDisposable
     private readonly Guid _boot = Guid.CreateVersion7();
     private readonly Task _loop;
 
-    private FakeRunner(BusClient bus, string host)
+    private FakeRunner(BusClient bus, BusClient founder, string host)
     {
-        (_bus, _host) = (bus, host);
+        (_bus, _founder, _host) = (bus, founder, host);
         _loop = RunAsync();
     }
 
     public static async Task<FakeRunner> JoinAsync(HostProcess host, string name, string[] labels, CancellationToken stop)
     {
         var made = await host.Founder.PostAsync("hosts", new { name, labels }, stop);
-        return new FakeRunner(host.Client(made["key"]), made["host_id"]);
+        return new FakeRunner(host.Client(made["key"]), host.Founder, made["host_id"]);
     }
 
     /// <summary>Puts lines out, as many as there are, in requests of a size that the bus takes.</summary>
@@ -50,6 +51,10 @@ public sealed class FakeRunner : IAsyncDisposable
     {
         await _over.CancelAsync();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // Else it counts as online for a while, and is given what the next test starts.
+        await _founder.PostAsync($"hosts/{_host}/drain", null, CancellationToken.None);
+        _founder.Dispose();
         _bus.Dispose();
         _over.Dispose();
     }

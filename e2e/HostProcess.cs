@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using ControlCenter.TestSupport;
+using Npgsql;
 
 namespace ControlCenter.E2E;
 
@@ -112,11 +113,26 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
     }
 
     /// <summary>Kill -9 of the host's PostgreSQL alone, which the host is to notice and to start again.</summary>
-    public async Task KillPostgresAsync(CancellationToken cancellationToken)
+    public async Task<string> KillPostgresAsync(CancellationToken cancellationToken)
     {
-        using var kill = Process.Start("/bin/kill", ["-KILL", await PostmasterAsync(cancellationToken)]);
+        var postmaster = await PostmasterAsync(cancellationToken);
+        using var kill = Process.Start("/bin/kill", ["-KILL", postmaster]);
         await kill.WaitForExitAsync(cancellationToken);
         kill.ExitCode.ShouldBe(0);
+        return postmaster;
+    }
+
+    /// <summary>Whether another has come in the place of the one that was killed.</summary>
+    public async Task<bool> HasAnotherPostgresAsync(string killed, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await PostmasterAsync(cancellationToken) != killed;
+        }
+        catch (Exception notYet) when (notYet is FileNotFoundException or IndexOutOfRangeException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The same where it may have ended by itself, and may be on its way back.</summary>
@@ -130,6 +146,20 @@ public sealed class HostProcess(string? home = null, string? database = null, bo
         {
             TestContext.Current.TestOutputHelper?.WriteLine($"It had ended by itself: {gone.Message}");
         }
+    }
+
+    /// <summary>A connection of a test's own to the host's database.</summary>
+    public async Task<NpgsqlConnection> OpenDatabaseAsync(CancellationToken cancellationToken)
+    {
+        var cluster = Path.Combine(_home, "postgres");
+        var said = await File.ReadAllLinesAsync(Path.Combine(cluster, "data", "postmaster.pid"), cancellationToken);
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder
+        {
+            Host = said[4], Port = int.Parse(said[3]), Username = "control_center", Password = (await File.ReadAllTextAsync(Path.Combine(cluster, "password"), cancellationToken)).Trim(),
+            Database = "control_center", Pooling = false,
+        }.ConnectionString);
+        await connection.OpenAsync(cancellationToken);
+        return connection;
     }
 
     private async Task<string> PostmasterAsync(CancellationToken cancellationToken) =>

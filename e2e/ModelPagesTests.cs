@@ -34,8 +34,8 @@ public sealed class ModelPagesTests(Browser browser) : IClassFixture<Browser>
             (await AskAsync("flat-rate")).EnsureSuccessStatusCode();
         }
 
-        await Expect(broken).ToContainTextAsync("Left alone", new() { Timeout = 20_000 });
-        await Expect(page.Locator("tr", new() { HasText = "answer-flat" })).ToContainTextAsync("75 % of 4 calls", new() { Timeout = 20_000 });
+        await Expect(broken).ToContainTextAsync("Left alone");
+        await Expect(page.Locator("tr", new() { HasText = "answer-flat" })).ToContainTextAsync("75 % of 4 calls");
         await Expect(page.Locator("tr", new() { HasText = "answer-old" })).ToContainTextAsync("ends it on");
         await LookAsync("/modules", "modules-full");
 
@@ -44,13 +44,13 @@ public sealed class ModelPagesTests(Browser browser) : IClassFixture<Browser>
 
         await page.GotoAsync("/modules/routes");
         var decisions = page.Locator("section", new() { HasText = "Recent decisions" });
-        await Expect(decisions.Locator("tr", new() { HasText = "default" })).ToContainTextAsync("writer answered", new() { Timeout = 20_000 });
+        await Expect(decisions.Locator("tr", new() { HasText = "default" })).ToContainTextAsync("writer answered");
         var shadows = page.Locator("section", new() { HasText = "Asked again what others have answered" });
         await Expect(shadows.Locator("tbody tr", new() { HasText = "unjudged" })).ToContainTextAsync("no judge");
         (await AskAsync("compared")).EnsureSuccessStatusCode();
-        await Expect(shadows.Locator("tbody tr", new() { HasText = "compared" })).ToContainTextAsync("of 1", new() { Timeout = 20_000 });
+        await Expect(shadows.Locator("tbody tr", new() { HasText = "compared" })).ToContainTextAsync("of 1");
         (await AskAsync("nobody-knows-it")).Dispose();
-        await Expect(decisions.Locator("tbody tr").First).ToContainTextAsync("Unknown model", new() { Timeout = 20_000 });
+        await Expect(decisions.Locator("tbody tr").First).ToContainTextAsync("Unknown model");
         await page.GetByLabel("Only what did not go straight").CheckAsync();
         await Expect(page).ToHaveURLAsync(new System.Text.RegularExpressions.Regex("troubled=true"));
         await LookAsync("/modules/routes", "routes-full");

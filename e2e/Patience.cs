@@ -7,7 +7,7 @@ internal static class Patience
 {
     /// <summary>Looks until a condition holds; a test that waits in vain fails here, and says for what it waited.</summary>
     public static async Task UntilAsync(
-        Func<Task<bool>> condition, CancellationToken cancellationToken, int seconds = 60, [CallerArgumentExpression(nameof(condition))] string awaited = "")
+        Func<Task<bool>> condition, CancellationToken cancellationToken, int seconds = 180, [CallerArgumentExpression(nameof(condition))] string awaited = "")
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(TimeSpan.FromSeconds(seconds));
@@ -27,6 +27,6 @@ internal static class Patience
 
     /// <summary>The same for what can be told at once.</summary>
     public static Task UntilAsync(
-        Func<bool> condition, CancellationToken cancellationToken, int seconds = 60, [CallerArgumentExpression(nameof(condition))] string awaited = "") =>
+        Func<bool> condition, CancellationToken cancellationToken, int seconds = 180, [CallerArgumentExpression(nameof(condition))] string awaited = "") =>
         UntilAsync(() => Task.FromResult(condition()), cancellationToken, seconds, awaited);
 }

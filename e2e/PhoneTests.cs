@@ -63,8 +63,9 @@ public sealed class PhoneTests(Browser browser) : IClassFixture<Browser>
         var (page, _) = await browser.SignInAsync();
         await Expect(page.Locator(".nav > a.nav-link:visible")).ToHaveCountAsync(Dashboard.Layout.NavPage.All.Count);
         await Expect(page.Locator(".nav-more")).ToBeHiddenAsync();
-        await page.Keyboard.PressAsync("g");
-        await page.Keyboard.PressAsync("b");
+
+        // Both at once: the first counts for a second, which a busy machine may take between the two.
+        await page.EvaluateAsync("() => { for (const key of ['g', 'b']) document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })); }");
         await Expect(page.Locator("h1")).ToHaveTextAsync("Budgets");
         await page.Context.CloseAsync();
     }

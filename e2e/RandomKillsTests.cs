@@ -90,9 +90,10 @@ public sealed class RandomKillsTests : IAsyncLifetime
 
         await Patience.UntilAsync(async () => (await LiveAsync()).Count == 0, Stop, 120);
         await Patience.UntilAsync(() => Agents().Count == 0, Stop, 60);
-        foreach (var runtime in (await AllAsync("runtimes?")).ShouldNotBeNull())
+        List<JsonNode>? runtimes = null;
+        await Patience.UntilAsync(async () => (runtimes = await AllAsync("runtimes?")) is { } all && all.TrueForAll(r => r["end"] is not null), Stop);
+        foreach (var runtime in runtimes!)
         {
-            runtime["end"].ShouldNotBeNull(runtime.ToJsonString());
             runtime["end_detail"].ShouldNotBeNull(runtime.ToJsonString());
         }
     }

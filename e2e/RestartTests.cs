@@ -20,11 +20,11 @@ public sealed class RestartTests(Browser browser) : IClassFixture<Browser>
         await Expect(page.Locator("h1")).ToHaveTextAsync("Survives too");
 
         await browser.Host.KillAsync();
-        await Expect(page.Locator("#components-reconnect-modal")).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Expect(page.Locator("#components-reconnect-modal")).ToBeVisibleAsync();
         await browser.Host.StartAsync(Stop);
 
         (await browser.Host.Founder.PostAsync($"tasks/{task["task_id"]}/progress", proof, Stop)).Status.ShouldBe(System.Net.HttpStatusCode.Accepted);
-        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Running", new() { Timeout = 30_000 });
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Running");
         page.Url.ShouldEndWith($"/work/tasks/{task["task_id"]}?x=1");
     }
 
@@ -41,7 +41,15 @@ public sealed class RestartTests(Browser browser) : IClassFixture<Browser>
 
         exitCode.ShouldBe(0, host.Output);
         took.ShouldBeLessThan(TimeSpan.FromSeconds(30));
-        ((int)(await claiming).Status).ShouldBeOneOf(204, 503);
+        try
+        {
+            ((int)(await claiming).Status).ShouldBeOneOf(204, 503);
+        }
+        catch (HttpRequestException)
+        {
+            // It came to a door that was closed already, or was still on its way to it.
+        }
+
         (await stream.NextAsync(m => m.Event is not null, Stop)).Event.ShouldBe("shutdown");
         host.LeavesPostgresBehind().ShouldBeFalse();
         Regex.IsMatch(host.Output, "fail:|crit:|Unhandled").ShouldBeFalse(host.Output);

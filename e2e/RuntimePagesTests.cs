@@ -29,8 +29,8 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
 
         await page.GotoAsync("/runtimes");
         var row = page.Locator("tr", new() { HasText = "coder" });
-        await Expect(row).ToContainTextAsync("Ready", new() { Timeout = 20_000 });
-        await Expect(page.Locator("section[aria-label=Queue]")).ToContainTextAsync("no agent's definition has the capability video", new() { Timeout = 20_000 });
+        await Expect(row).ToContainTextAsync("Ready", new() { Timeout = 60_000 });
+        await Expect(page.Locator("section[aria-label=Queue]")).ToContainTextAsync("no agent's definition has the capability video", new() { Timeout = 60_000 });
         var runtime = (await row.Locator("a").First.GetAttributeAsync("href"))!.Split('/')[^1];
         await runner.SayAsync(runtime, Enumerable.Range(0, Lines).Select(Line), Stop);
 
@@ -65,10 +65,10 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
         await page.ClickAsync(".page-head >> text=Pause");
         await page.FillAsync("dialog[data-modal] textarea", "Wait for the schema.");
         await page.ClickAsync("dialog[data-modal] .primary");
-        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Paused", new() { Timeout = 15_000 });
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Paused", new() { Timeout = 60_000 });
         await Expect(page.Locator("section", new() { HasText = "Told" }).Last).ToContainTextAsync("Effective");
         await page.ClickAsync(".page-head >> text=Resume");
-        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 15_000 });
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 60_000 });
 
         await page.GotoAsync($"/work/tasks/{task}");
         await Expect(page.Locator("section", new() { HasText = "Why this agent" }).Last).ToContainTextAsync("coder on studio scored");
@@ -78,10 +78,10 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
         await page.GotoAsync($"/runtimes/{runtime}");
         await page.ClickAsync(".page-head >> text=Stop");
         await page.ClickAsync("dialog[data-modal] .danger");
-        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Stopped", new() { Timeout = 15_000 });
-        await Expect(page.Locator("[data-lines]")).ToContainTextAsync("complete", new() { Timeout = 15_000 });
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Stopped", new() { Timeout = 60_000 });
+        await Expect(page.Locator("[data-lines]")).ToContainTextAsync("complete", new() { Timeout = 60_000 });
         await page.ClickAsync("text=its conversation");
-        await Expect(page.Locator("text=As it was when it was closed")).ToBeVisibleAsync(new() { Timeout = 15_000 });
+        await Expect(page.Locator("text=As it was when it was closed")).ToBeVisibleAsync(new() { Timeout = 60_000 });
     }
 
     [Fact]
@@ -147,10 +147,10 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
         await Expect(page.Locator(".term-row").Last).ToContainTextAsync("step 999");
 
         await browser.Host.KillAsync();
-        await Expect(page.Locator("#components-reconnect-modal")).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Expect(page.Locator("#components-reconnect-modal")).ToBeVisibleAsync();
         await browser.Host.StartAsync(Stop);
         await runner.SayAsync(runtime, ["said after the restart"], Stop);
-        await Expect(page.Locator(".term-row").Last).ToContainTextAsync("said after the restart", new() { Timeout = 30_000 });
+        await Expect(page.Locator(".term-row").Last).ToContainTextAsync("said after the restart");
         await Expect(page.Locator("[data-lines]")).ToContainTextAsync("1,001 lines");
         await runner.SayAsync(runtime, ["and it follows"], Stop);
         await Expect(page.Locator(".term-row").Last).ToContainTextAsync("and it follows");
@@ -166,7 +166,7 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
         var watch = (await browser.Host.Founder.PostAsync("actors", new { name = "Night watch", role = "emergency_operator" }, Stop))["key"];
         var (operators, complaints) = await browser.SignInAsync(390, ColorScheme.Dark, watch);
         await operators.GotoAsync($"/runtimes/{runtime}");
-        await Expect(operators.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 20_000 });
+        await Expect(operators.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 60_000 });
         await operators.ClickAsync(".keyboard >> text=Take control");
         await TypeAsync(operators, "echo $((6*7))");
         await Expect(operators.Locator(".term-row.term-in").Last).ToHaveTextAsync("echo $((6*7))");
@@ -221,7 +221,7 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
 
         // Lost while the page opens it.
         await page.GotoAsync($"/runtimes/{runtime}");
-        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 20_000 });
+        await Expect(page.Locator(".page-head .badge")).ToContainTextAsync("Ready", new() { Timeout = 60_000 });
         await page.ClickAsync(".keyboard >> text=Take control");
         await Expect(line).ToBeDisabledAsync();
         (await browser.Host.Founder.SendAsync(HttpMethod.Delete, $"runtimes/{runtime}/control", [], null, Stop)).IsRefused.ShouldBeFalse();
@@ -241,7 +241,7 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
         await Expect(typed).ToHaveTextAsync(["echo up", "echo once", "echo twice"]);
 
         // Not typed, and nobody knows.
-        await using var database = await DatabaseAsync();
+        await using var database = await browser.Host.OpenDatabaseAsync(Stop);
         await ExecuteAsync(database, "create function fails() returns trigger language plpgsql as 'begin raise ''a test''; end'; create trigger fails before insert on runtime_inputs execute function fails()");
         await TypeAsync(page, "echo later");
         await Expect(page.Locator(".keyboard [role=alert]")).ToContainTextAsync("It is not known whether this was typed");
@@ -308,19 +308,6 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
         return (await browser.Host.Founder.PostAsync("runtimes", new { definition = name }, Stop))["runtime_id"];
     }
 
-    private async Task<NpgsqlConnection> DatabaseAsync()
-    {
-        var cluster = Path.Combine(browser.Host.Home, "postgres");
-        var said = await File.ReadAllLinesAsync(Path.Combine(cluster, "data", "postmaster.pid"), Stop);
-        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder
-        {
-            Host = said[4], Port = int.Parse(said[3]), Username = "control_center", Password = (await File.ReadAllTextAsync(Path.Combine(cluster, "password"), Stop)).Trim(),
-            Database = "control_center", Pooling = false,
-        }.ConnectionString);
-        await connection.OpenAsync(Stop);
-        return connection;
-    }
-
     /// <summary>Runs a statement. Returns whether it found anything.</summary>
     private static async Task<bool> ExecuteAsync(NpgsqlConnection database, string sql)
     {
@@ -331,7 +318,7 @@ public sealed class RuntimePagesTests(RunningBrowser browser) : IClassFixture<Ru
     private static async Task TypeAsync(IPage page, string line)
     {
         await page.FillAsync(".keyboard input", line);
-        await page.Keyboard.PressAsync("Enter");
+        await page.PressAsync(".keyboard input:not([disabled])", "Enter");
     }
 
     private static Task<int> FirstInSightAsync(IPage page) => page.EvaluateAsync<int>(

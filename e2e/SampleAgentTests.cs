@@ -37,6 +37,9 @@ public sealed class SampleAgentTests
         found["duplicates"]!.AsArray().ShouldHaveSingleItem()!.AsArray().Select(p => p!.ToString()).ShouldBe(folder.Same, ignoreOrder: true);
         found["todo"]!.AsArray().ShouldHaveSingleItem()!.ToString().ShouldStartWith(folder.Marker);
         done["attempts"]!.AsArray().Count.ShouldBe(1);
+
+        // The log tells of it a moment after the task does.
+        await UntilAsync(agent, async () => await CountAsync("task.completed") > 0);
         (await CountAsync("task.checkpoint"), await CountAsync("escalation.opened"), await CountAsync("task.completed")).ShouldBe((3, 1, 1));
 
         async Task<int> CountAsync(string kind) => (await host.Founder.GetAsync($"events?task_id={task}&kind={kind}", Stop)).Body!["items"]!.AsArray().Count;

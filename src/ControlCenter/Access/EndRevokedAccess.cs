@@ -14,6 +14,7 @@ internal sealed partial class EndRevokedAccess(CallerDirectory directory, TimePr
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<Watched, Guid> _open = new();
+    private TaskCompletionSource _doubted = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public override TimeSpan SilentAfter => LookEvery * 3;
 
@@ -22,6 +23,12 @@ internal sealed partial class EndRevokedAccess(CallerDirectory directory, TimePr
     {
         var watched = new Watched(this, end);
         _open[watched] = keyId;
+        if (!directory.IsStillRemembered(keyId))
+        {
+            // Revoked, it may be, after it let this in and before this was here to be found by the look that followed.
+            Volatile.Read(ref _doubted).TrySetResult();
+        }
+
         return watched;
     }
 
@@ -32,11 +39,12 @@ internal sealed partial class EndRevokedAccess(CallerDirectory directory, TimePr
     {
         while (true)
         {
-            // The signal first, the look second: a revocation between the two wakes the wait.
-            var forgotten = directory.Forgotten;
+            // The signals first, the look second: a revocation between the two wakes the wait.
+            var (forgotten, doubted) = (directory.Forgotten, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            Interlocked.Exchange(ref _doubted, doubted);
             var ended = await EndAsync(stoppingToken);
             Beat($"{_open.Count} open, {ended} ended");
-            await forgotten.WaitAsync(LookEvery, Time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)Task.WhenAny(forgotten, doubted.Task)).WaitAsync(LookEvery, Time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             stoppingToken.ThrowIfCancellationRequested();
         }
     }

@@ -6,6 +6,7 @@ using ControlCenter.Runtime;
 using ControlCenter.Runtime.Costs;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Runtime.Execution.Definitions;
+using ControlCenter.Runtime.Governance;
 using ControlCenter.Runtime.Health;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Hosts;
@@ -84,6 +85,7 @@ internal static class ControlCenterHost
         await app.Services.GetRequiredService<EnsureJobs>().ExecuteAsync(cancellationToken);
         await app.Services.GetRequiredService<RecordReplacement>().ExecuteAsync(cancellationToken);
         await app.Services.GetRequiredService<LoadCatalogue>().ExecuteAsync(cancellationToken);
+        await app.Services.GetRequiredService<ChangeAdmission>().RefreshAsync(cancellationToken);
         await app.Services.GetRequiredService<LocalHost>().EnsureAsync(cancellationToken);
         await app.StartAsync(cancellationToken);
 

@@ -87,9 +87,10 @@ addEventListener("keydown", (e) => {
   if (focus) focus.focus(); else press.click();
 });
 
-// A page's title is given the focus when the page has come, which may be when somebody types in it already: it gives it back.
+// A page's title, and what is asked next, are given the focus when they have come, which may be when somebody types in them already: they give it
+// back, or the letters of a comment would press keys, and decide.
 addEventListener("focusin", (e) => {
-  if (e.target.matches("h1") && e.relatedTarget?.matches("input, textarea, select, [contenteditable]")) e.relatedTarget.focus();
+  if (e.target.matches("h1, .asked") && e.relatedTarget?.matches("input, textarea, select, [contenteditable]")) e.relatedTarget.focus();
 });
 
 // What becomes the current one of a list is brought into sight.

@@ -62,6 +62,8 @@ export function open(root, page, hasTerminal) {
       input.removeEventListener("keydown", onKey);
       input.removeEventListener("input", onInput);
       root.removeEventListener("click", onClick);
+      // The same line may be somebody's again, before anybody listens to it again.
+      for (const off of root.querySelectorAll("input, [data-send]")) off.disabled = true;
     },
   };
 }

@@ -58,6 +58,7 @@ public sealed class CallerDirectory(NpgsqlDataSource database, TimeProvider time
             }
 
             Remember(_known, hash, known, asOf);
+            Remember(_inForce, known.Holder.KeyId, known.At, asOf);
         }
 
         _used.TryAdd(known.Holder.KeyId, true);
@@ -83,6 +84,9 @@ public sealed class CallerDirectory(NpgsqlDataSource database, TimeProvider time
         Remember(_inForce, keyId, time.GetTimestamp(), asOf);
         return true;
     }
+
+    /// <summary>Whether nothing has been revoked since this key was last found to be good.</summary>
+    public bool IsStillRemembered(Guid keyId) => _inForce.ContainsKey(keyId);
 
     /// <summary>Those of the keys that are in force, by the database's word and not from memory.</summary>
     public async Task<HashSet<Guid>> FindInForceAsync(Guid[] keys, CancellationToken cancellationToken)

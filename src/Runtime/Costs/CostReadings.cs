@@ -45,8 +45,8 @@ public sealed class CostReadings(NpgsqlDataSource database, RollUpCosts rollups,
 
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Has what was just recorded counted, as far as that takes no time.</summary>
-    public Task CatchUpAsync(CancellationToken cancellationToken) => rollups.CatchUpAsync(Patience, cancellationToken);
+    /// <summary>Has what was just recorded counted, as far as that takes no time. Returns whether all of it is.</summary>
+    public Task<bool> CatchUpAsync(CancellationToken cancellationToken) => rollups.CatchUpAsync(Patience, cancellationToken);
 
     /// <summary>The currency that most was spent in lately; USD before anything was.</summary>
     public async Task<string> MainCurrencyAsync(CancellationToken cancellationToken)

@@ -43,17 +43,19 @@ public sealed class RollUpCosts(NpgsqlDataSource database, EventFeed feed, TimeP
         var began = Time.GetTimestamp();
         try
         {
-            while (await IsBehindAsync(cancellationToken))
+            // Some is added in any case: a database that is slow to answer is no reason to leave everything out.
+            var isBehind = await IsBehindAsync(cancellationToken);
+            while (isBehind)
             {
+                await AddSomeAsync(patience, cancellationToken);
+                isBehind = await IsBehindAsync(cancellationToken);
                 if (Time.GetElapsedTime(began) > patience)
                 {
-                    return false;
+                    break;
                 }
-
-                await AddSomeAsync(patience, cancellationToken);
             }
 
-            return true;
+            return !isBehind;
         }
         catch (PostgresException fault) when (fault.SqlState == PostgresErrorCodes.LockNotAvailable)
         {

@@ -19,7 +19,7 @@ public sealed class Admission
     public AdmissionLevel Level => (AdmissionLevel)Volatile.Read(ref _level);
 
     /// <summary>Takes over what the database says.</summary>
-    public void Set(AdmissionLevel level) => Volatile.Write(ref _level, (int)level);
+    internal void Set(AdmissionLevel level) => Volatile.Write(ref _level, (int)level);
 
     /// <summary>Lets pass only what may run while execution is admitted.</summary>
     /// <exception cref="UnavailableException"><c>admission_closed</c>.</exception>
@@ -44,8 +44,14 @@ public sealed record ChangeAdmissionRequest(AdmissionLevel Level, string? Reason
 public sealed record AdmissionStanding(AdmissionLevel Level, string? Reason, DateTimeOffset ChangedAt);
 
 /// <summary>Changes what the host admits: on the record, and in force on every host that reads the log.</summary>
-public sealed class ChangeAdmission(NpgsqlDataSource database, Transactions transactions, Admission admission, TimeProvider time)
+public sealed class ChangeAdmission(NpgsqlDataSource database, Transactions transactions, Admission admission, TimeProvider time) : IDisposable
 {
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
+
+    /// <inheritdoc />
+    public void Dispose() => _refreshing.Dispose();
+
+
     /// <summary>The level as the database has it.</summary>
     public async Task<AdmissionStanding> CurrentAsync(CancellationToken cancellationToken)
     {
@@ -70,14 +76,30 @@ public sealed class ChangeAdmission(NpgsqlDataSource database, Transactions tran
             unit.Record("admission.changed", ("host", "admission"), new { request.Level, request.Reason, By = unit.Caller.Name });
             return true;
         }, cancellationToken);
-        admission.Set(request.Level);
-        return await CurrentAsync(cancellationToken);
+        return await RefreshAsync(cancellationToken);
+    }
+
+    /// <summary>Puts the level in force on this host that the database has.</summary>
+    public async Task<AdmissionStanding> RefreshAsync(CancellationToken cancellationToken)
+    {
+        // One at a time: an older reading that was slow would open what has been closed since, or close it.
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            var standing = await CurrentAsync(cancellationToken);
+            admission.Set(standing.Level);
+            return standing;
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
     }
 }
 
 /// <summary>Keeps this host's level what the database says, whichever host changed it.</summary>
 public sealed class FollowAdmission(
-    ChangeAdmission source, Admission admission, EventFeed feed, TimeProvider time, ILogger<FollowAdmission> logger)
+    ChangeAdmission source, EventFeed feed, TimeProvider time, ILogger<FollowAdmission> logger)
     : Hosting.SupervisedService("admission", time, logger)
 {
     /// <inheritdoc />
@@ -92,8 +114,7 @@ public sealed class FollowAdmission(
         {
             if (seen.Count == 0 || seen.Exists(e => e.Record.Kind == "admission.changed"))
             {
-                admission.Set((await source.CurrentAsync(stoppingToken)).Level);
-                Beat(WireNames<AdmissionLevel>.ToWire(admission.Level));
+                Beat(WireNames<AdmissionLevel>.ToWire((await source.RefreshAsync(stoppingToken)).Level));
             }
 
             do

@@ -12,7 +12,7 @@ namespace ControlCenter.Runtime.Governance;
 /// Keeps calls away from whoever spends or fails too fast. Asking costs nothing while all are closed: what is open is kept in memory
 /// as the log tells of it. Calls on probation are counted in the database, for all hosts together.
 /// </summary>
-public sealed class SpendBreakers(NpgsqlDataSource database, TimeProvider time)
+public sealed class SpendBreakers(NpgsqlDataSource database, TimeProvider time) : IDisposable
 {
     // Probation lets a few calls pass, then the next look at it decides.
     private const int ProbationRetrySeconds = 10;
@@ -32,7 +32,11 @@ public sealed class SpendBreakers(NpgsqlDataSource database, TimeProvider time)
         from lines
         """;
 
+    private readonly SemaphoreSlim _refreshing = new(1, 1);
     private volatile View _view = View.Nothing;
+
+    /// <inheritdoc />
+    public void Dispose() => _refreshing.Dispose();
 
     /// <summary>Whether there is any policy.</summary>
     internal bool Watches => _view.HasPolicies;
@@ -93,13 +97,22 @@ public sealed class SpendBreakers(NpgsqlDataSource database, TimeProvider time)
     /// <summary>Takes over what the database says.</summary>
     internal async Task RefreshAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var policies = (await SpendBreakerRows.PoliciesAsync(connection, cancellationToken)).ToDictionary(p => p.Policy.Name, p => p.Policy, StringComparer.Ordinal);
-        var breakers = await SpendBreakerRows.BreakersAsync(connection, cancellationToken);
-        _view = new View(
-            policies.Count > 0,
-            breakers.Where(b => policies.ContainsKey(b.Policy)).Select(b => (Policy: policies[b.Policy], Breaker: b))
-                .GroupBy(b => new BudgetTarget(b.Policy.Scope, b.Breaker.ScopeId)).ToDictionary(g => g.Key, g => g.ToArray()));
+        // One at a time: an older reading that was slow would refuse calls that a reset has let pass, and nothing would correct it.
+        await _refreshing.WaitAsync(cancellationToken);
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            var policies = (await SpendBreakerRows.PoliciesAsync(connection, cancellationToken)).ToDictionary(p => p.Policy.Name, p => p.Policy, StringComparer.Ordinal);
+            var breakers = await SpendBreakerRows.BreakersAsync(connection, cancellationToken);
+            _view = new View(
+                policies.Count > 0,
+                breakers.Where(b => policies.ContainsKey(b.Policy)).Select(b => (Policy: policies[b.Policy], Breaker: b))
+                    .GroupBy(b => new BudgetTarget(b.Policy.Scope, b.Breaker.ScopeId)).ToDictionary(g => g.Key, g => g.ToArray()));
+        }
+        finally
+        {
+            _refreshing.Release();
+        }
     }
 
     private static UnavailableException Refusal(SpendBreakerPolicy policy, KeptBreaker breaker, int seconds) => new(

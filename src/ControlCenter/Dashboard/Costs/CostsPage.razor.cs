@@ -28,6 +28,7 @@ public sealed partial class CostsPage
 
     private Shown? _shown;
     private Task _next = Task.CompletedTask;
+    private bool _again;
 
     [SupplyParameterFromQuery]
     private string? Range { get; set; }
@@ -53,18 +54,18 @@ public sealed partial class CostsPage
     /// <remarks>Not waited for: the rest of the window hears of what happens meanwhile.</remarks>
     protected override Task HearAsync(IReadOnlyList<FeedEvent> events)
     {
-        if (_next.IsCompleted)
-        {
-            _next = ShowSoonAsync();
-        }
-
+        ShowSoon();
         return Task.CompletedTask;
     }
 
     /// <inheritdoc />
     protected override async Task ReadAsync()
     {
-        await Readings.CatchUpAsync(Closed);
+        if (!await Readings.CatchUpAsync(Closed))
+        {
+            ShowSoon();
+        }
+
         var to = Time.GetUtcNow();
         var span = new CostSpan(to - Chosen.Length, to, Chosen.Grain, Chosen.Step, Money.IsCurrency(Currency) ? Currency! : await Readings.MainCurrencyAsync(Closed));
         var rows = await Readings.BreakdownAsync(span, Dimension, MostRows, Closed);
@@ -78,13 +79,27 @@ public sealed partial class CostsPage
             await Readings.BurnRatesAsync(span.Currency, MostBurning, Closed));
     }
 
+    private void ShowSoon()
+    {
+        _again = true;
+        if (_next.IsCompleted)
+        {
+            _next = ShowSoonAsync();
+        }
+    }
+
+    // What happens while it reads may come too late for that reading: it reads once more.
     private async Task ShowSoonAsync()
     {
         try
         {
-            await Task.Delay(Pace, Time, Closed);
-            await RefreshAsync();
-            StateHasChanged();
+            while (_again)
+            {
+                await Task.Delay(Pace, Time, Closed);
+                _again = false;
+                await RefreshAsync();
+                StateHasChanged();
+            }
         }
         catch (OperationCanceledException) when (Closed.IsCancellationRequested)
         {

@@ -1,4 +1,3 @@
-using ControlCenter.Domain.Events;
 using ControlCenter.Runtime.EventLog;
 using Microsoft.AspNetCore.Components;
 
@@ -9,13 +8,7 @@ public sealed partial class EventsPage
 {
     private const int PageSize = 100;
 
-    // What the browser holds at the most: older events are a click away, and a day's tail does not slow the page.
-    private const int MostShown = 500;
-
-    private readonly List<EventRecord> _fresh = [];
-    private List<EventRecord> _shown = [];
-    private bool _paused;
-    private bool _more;
+    private readonly ShownEvents _events = new();
     private long _open;
 
     [SupplyParameterFromQuery]
@@ -42,60 +35,57 @@ public sealed partial class EventsPage
     /// <inheritdoc />
     protected override async Task ReadAsync()
     {
-        _shown = await Log.ReadBeforeAsync(At is { } at ? at + 1 : Feed.Head + 1, Filter, PageSize, Closed);
-        _more = _shown.Count == PageSize;
         _open = At ?? 0;
-        _paused |= At is not null;
-        _fresh.Clear();
+        _events.IsPaused |= At is not null;
+        await _events.ReadAsync(() => Log.ReadBeforeAsync(At is { } at ? at + 1 : Feed.Head + 1, Filter, PageSize, Closed), PageSize);
     }
 
     /// <inheritdoc />
     protected override async Task HearAsync(IReadOnlyList<FeedEvent> events)
     {
-        if (events.Count == 0)
+        if (events.Count > 0)
         {
-            await ReadAsync();
-            return;
+            _events.Hear(events.Select(e => e.Record));
         }
-
-        _fresh.AddRange(events.Select(e => e.Record));
-        if (_fresh.Count > MostShown)
+        else if (_events.IsPaused)
         {
-            _fresh.RemoveRange(0, _fresh.Count - MostShown);
+            _events.Miss();
         }
-
-        if (!_paused)
+        else
         {
-            ShowFresh();
+            await RefreshAsync();
         }
     }
 
-    private void ShowFresh()
+    private async Task TogglePauseAsync()
     {
-        var known = _shown.Count > 0 ? _shown[0].Seq : 0;
-        _shown.InsertRange(0, Enumerable.Reverse(_fresh).Where(e => e.Seq > known));
-        _fresh.Clear();
-        if (_shown.Count > MostShown)
+        _events.IsPaused = !_events.IsPaused;
+        if (!_events.IsPaused)
         {
-            _shown.RemoveRange(MostShown, _shown.Count - MostShown);
-            _more = true;
+            await ShowFreshAsync();
         }
     }
 
-    private void TogglePause()
+    // On top of what is shown only where it follows on from that.
+    private async Task ShowFreshAsync()
     {
-        _paused = !_paused;
-        if (!_paused)
+        if (At is not null)
         {
-            ShowFresh();
+            SetInAddress("at", null);
+        }
+        else if (_events.HasMissed)
+        {
+            await RefreshAsync();
+        }
+        else
+        {
+            _events.ShowFresh();
         }
     }
 
     private async Task OlderAsync()
     {
-        _paused = true;
-        var older = await Log.ReadBeforeAsync(_shown[^1].Seq, Filter, PageSize, Closed);
-        _more = older.Count == PageSize;
-        _shown.AddRange(older);
+        _events.IsPaused = true;
+        _events.AddOlder(await Log.ReadBeforeAsync(_events.Items[^1].Seq, Filter, PageSize, Closed), PageSize);
     }
 }

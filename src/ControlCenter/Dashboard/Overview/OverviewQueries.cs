@@ -60,14 +60,15 @@ internal sealed class OverviewQueries(
     /// <summary>A reading that knows of everything that the feed knew of when it was asked for.</summary>
     public async Task<OverviewReading> ReadAsync(CancellationToken cancellationToken)
     {
-        var head = feed.Head;
+        var (head, askedAt) = (feed.Head, time.GetTimestamp());
         await _one.WaitAsync(cancellationToken);
         try
         {
             if (_last is { } last)
             {
                 var age = time.GetElapsedTime(_readAt);
-                if (last.Head >= head && age < LongestShared)
+                // One that was begun while this one waited is as new as its own would have been, however long it took: who waits never makes a slow database read in turn for each.
+                if (last.Head >= head && (age < LongestShared || _readAt >= askedAt))
                 {
                     return last;
                 }

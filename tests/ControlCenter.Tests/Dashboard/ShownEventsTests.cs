@@ -1,0 +1,75 @@
+using ControlCenter.Dashboard.Events;
+using ControlCenter.Domain.Events;
+
+namespace ControlCenter.Tests.Dashboard;
+
+public sealed class ShownEventsTests
+{
+    private const int PageSize = 3;
+
+    private readonly ShownEvents _events = new();
+
+    [Fact]
+    public async Task What_is_heard_while_it_reads_is_on_top_of_what_is_found_and_nothing_is_there_twice()
+    {
+        var found = new TaskCompletionSource<List<EventRecord>>();
+        var reading = _events.ReadAsync(() => found.Task, PageSize);
+        _events.Hear(Of(3, 4, 5));
+        _events.Items.ShouldBeEmpty();
+        found.SetResult([.. Of(3, 2, 1)]);
+        await reading;
+        Shown().ShouldBe([5, 4, 3, 2, 1]);
+        _events.HasOlder.ShouldBeTrue();
+        _events.Fresh.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Nothing_moves_for_who_has_paused_and_what_was_heard_comes_when_he_says_so()
+    {
+        await ReadAsync(2, 1);
+        _events.IsPaused = true;
+        _events.Hear(Of(3, 4));
+        Shown().ShouldBe([2, 1]);
+        _events.Fresh.ShouldBe(2);
+        _events.ShowFresh();
+        Shown().ShouldBe([4, 3, 2, 1]);
+    }
+
+    [Fact]
+    public async Task What_was_heard_before_it_reads_anew_was_for_another_filter()
+    {
+        await ReadAsync(2, 1);
+        _events.IsPaused = true;
+        _events.Hear(Of(3));
+        _events.Miss();
+        await ReadAsync(7);
+        (_events.Fresh, _events.HasMissed).ShouldBe((0, false));
+        Shown().ShouldBe([7]);
+    }
+
+    [Fact]
+    public async Task A_reading_that_fails_leaves_what_is_shown_and_goes_on_hearing()
+    {
+        await ReadAsync(2, 1);
+        await Should.ThrowAsync<TimeoutException>(() => _events.ReadAsync(() => throw new TimeoutException(), PageSize));
+        _events.Hear(Of(3));
+        Shown().ShouldBe([3, 2, 1]);
+    }
+
+    [Fact]
+    public async Task It_holds_no_more_than_it_may_and_says_that_there_is_more()
+    {
+        await ReadAsync(1);
+        _events.HasOlder.ShouldBeFalse();
+        _events.Hear(Of([.. Enumerable.Range(2, ShownEvents.Most + 10).Select(i => (long)i)]));
+        _events.Items.Count.ShouldBe(ShownEvents.Most);
+        Shown().ShouldBe(Enumerable.Range(12, ShownEvents.Most).Reverse().Select(i => (long)i), "and in between none is missing");
+        _events.HasOlder.ShouldBeTrue();
+    }
+
+    private Task ReadAsync(params long[] found) => _events.ReadAsync(() => Task.FromResult(Of(found).ToList()), PageSize);
+
+    private static IEnumerable<EventRecord> Of(params long[] seqs) => seqs.Select(s => new EventRecord { Seq = s, Kind = "a.test" });
+
+    private IEnumerable<long> Shown() => _events.Items.Select(e => e.Seq);
+}
