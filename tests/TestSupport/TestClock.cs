@@ -10,6 +10,9 @@ public sealed class TestClock : TimeProvider
     /// <summary>How wrong the clock's date and time are. What is measured with it is right all the same, as on a machine whose clock is wrong.</summary>
     public TimeSpan Offset { get; set; }
 
+    /// <summary>Timers that are due as late as this fire only when the clock is put forward, however long a slow machine takes until then; null for none.</summary>
+    public TimeSpan? HeldFrom { get; init; }
+
     /// <inheritdoc />
     public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + Offset + Jumped;
 
@@ -72,7 +75,9 @@ public sealed class TestClock : TimeProvider
         private readonly ITimer _inner;
         private long _dueAt;
         private TimeSpan _period;
+        private TimeSpan _left;
         private bool _pending;
+        private bool _held;
 
         public JumpingTimer(TestClock clock, TimerCallback callback, object? state)
         {
@@ -91,9 +96,10 @@ public sealed class TestClock : TimeProvider
             lock (_gate)
             {
                 _pending = dueTime != Timeout.InfiniteTimeSpan;
-                _period = period;
+                _held = dueTime >= _clock.HeldFrom;
+                (_left, _period) = (dueTime, period);
                 _dueAt = System.GetTimestamp() + (long)(dueTime.TotalSeconds * System.TimestampFrequency);
-                return _inner.Change(dueTime, period);
+                return _held ? _inner.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) : _inner.Change(dueTime, period);
             }
         }
 
@@ -101,7 +107,15 @@ public sealed class TestClock : TimeProvider
         {
             lock (_gate)
             {
-                if (_pending)
+                if (_pending && _held)
+                {
+                    _left -= by;
+                    if (_left <= TimeSpan.Zero)
+                    {
+                        _inner.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+                    }
+                }
+                else if (_pending)
                 {
                     _dueAt -= (long)(by.TotalSeconds * System.TimestampFrequency);
                     var left = System.GetElapsedTime(System.GetTimestamp(), _dueAt);
@@ -127,6 +141,7 @@ public sealed class TestClock : TimeProvider
             lock (_gate)
             {
                 _pending = _period > TimeSpan.Zero;
+                _left = _period;
                 _dueAt = System.GetTimestamp() + (long)(_period.TotalSeconds * System.TimestampFrequency);
             }
         }

@@ -18,6 +18,9 @@ internal sealed class WebhookAgent : IDisposable
     // A remote that restarts is back by then; the runtime's own time to get ready is 60 s.
     private const int MostTries = 4;
 
+    // Less than the time after which the runner kills.
+    private static readonly TimeSpan LastWord = TimeSpan.FromSeconds(5);
+
     private readonly AgentSurroundings _around;
     private readonly Uri _url;
     private readonly byte[] _secret;
@@ -54,8 +57,7 @@ internal sealed class WebhookAgent : IDisposable
         }
         catch (OperationCanceledException) when (told.IsCancellationRequested)
         {
-            // Less than the time after which the runner kills.
-            using var lastWord = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            using var lastWord = new CancellationTokenSource(LastWord, around.Time);
             await agent.TellAsync("stop", null, lastWord.Token);
             return 0;
         }

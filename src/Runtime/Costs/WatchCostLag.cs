@@ -29,23 +29,9 @@ public sealed record CostLag(int Uses, double? BudgetP50Ms, double? BudgetP95Ms,
 /// Watches how long it takes from a use to its enforcement (CO-05). Budgets are charged in the transaction that records a cost, so
 /// that what they lag is what the recorder lags; the sums are added to afterwards.
 /// </summary>
-public sealed class WatchCostLag(NpgsqlDataSource database, TimeProvider time, ILogger<WatchCostLag> logger) : SupervisedService("cost-lag", time, logger)
+public sealed class WatchCostLag : SupervisedService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
-
-    private static readonly Meter Meter = new("ControlCenter.Runtime");
-    private static volatile CostLag? _seen;
-
-#pragma warning disable IDE0052 // An instrument is read by whoever listens to its meter.
-    private static readonly ObservableGauge<double> BudgetLag = Meter.CreateObservableGauge(
-        "cc.cost.budget_lag", Budgets, "s", "From the end of a use until budgets counted it, of the newest uses of the last hour");
-
-    private static readonly ObservableGauge<double> SumsLag = Meter.CreateObservableGauge(
-        "cc.cost.sums_lag", () => Seen(l => l.SumsBehindMs / 1000), "s", "For how long the oldest recorded cost has waited to be in the sums");
-
-    private static readonly ObservableGauge<double> Waiting = Meter.CreateObservableGauge(
-        "cc.cost.sums_waiting", () => Seen(l => l.SumsWaiting), null, "Recorded costs that are in no sum yet");
-#pragma warning restore IDE0052
 
     // now() and not the clock, which no index serves. A use that says how long it took has ended that much after it began; what was reported later than an hour is a report, not a lag.
     private const string Sql =
@@ -60,16 +46,37 @@ public sealed class WatchCostLag(NpgsqlDataSource database, TimeProvider time, I
         from (select event_id, at from cost_rollup_queue limit 1000) q, lateral (select recorded_at from cost_events e where e.at = q.at and e.event_id = q.event_id offset 0) e
         """;
 
+    private readonly NpgsqlDataSource _database;
+    private readonly Meter _meter = new("ControlCenter.Runtime");
+    private volatile CostLag? _seen;
+
+    /// <summary>Makes the instruments.</summary>
+    public WatchCostLag(NpgsqlDataSource database, TimeProvider time, ILogger<WatchCostLag> logger)
+        : base("cost-lag", time, logger)
+    {
+        _database = database;
+        _meter.CreateObservableGauge("cc.cost.budget_lag", Budgets, "s", "From the end of a use until budgets counted it, of the newest uses of the last hour");
+        _meter.CreateObservableGauge("cc.cost.sums_lag", () => Seen(l => l.SumsBehindMs / 1000), "s", "For how long the oldest recorded cost has waited to be in the sums");
+        _meter.CreateObservableGauge("cc.cost.sums_waiting", () => Seen(l => l.SumsWaiting), null, "Recorded costs that are in no sum yet");
+    }
+
     /// <summary>How it stands now.</summary>
     public async Task<CostLag> MeasureAsync(CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(Sql);
+        await using var command = _database.CreateCommand(Sql);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         var (uses, half, most) = (reader.GetInt32(0), reader.ValueOrNull<double>(1), reader.ValueOrNull<double>(2));
         await reader.NextResultAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return new CostLag(uses, half, most, reader.GetInt64(0), reader.GetDouble(1));
+    }
+
+    /// <inheritdoc />
+    public override void Dispose()
+    {
+        _meter.Dispose();
+        base.Dispose();
     }
 
     /// <inheritdoc />
@@ -85,10 +92,10 @@ public sealed class WatchCostLag(NpgsqlDataSource database, TimeProvider time, I
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private static IEnumerable<Measurement<double>> Budgets() =>
+    private IEnumerable<Measurement<double>> Budgets() =>
         _seen is { BudgetP50Ms: { } half, BudgetP95Ms: { } most }
             ? [new(half / 1000, new KeyValuePair<string, object?>("quantile", "0.5")), new(most / 1000, new KeyValuePair<string, object?>("quantile", "0.95"))]
             : [];
 
-    private static IEnumerable<Measurement<double>> Seen(Func<CostLag, double> of) => _seen is { } lag ? [new(of(lag))] : [];
+    private IEnumerable<Measurement<double>> Seen(Func<CostLag, double> of) => _seen is { } lag ? [new(of(lag))] : [];
 }

@@ -214,7 +214,7 @@ public sealed class ActorTests(HostFixture fixture) : BusTests(fixture)
         foreach (var wait in waiting)
         {
             // Cut off, or refused if it came only after the revocation.
-            var answer = await wait.ContinueWith(w => w.IsFaulted ? null : w.Result, Stop, TaskContinuationOptions.None, TaskScheduler.Default).WaitAsync(TimeSpan.FromSeconds(20), Stop);
+            var answer = await wait.ContinueWith(w => w.IsFaulted ? null : w.Result, Stop, TaskContinuationOptions.None, TaskScheduler.Default).WaitAsync(TimeSpan.FromSeconds(50), Stop);
             (answer?.Status ?? HttpStatusCode.Unauthorized).ShouldBe(HttpStatusCode.Unauthorized);
         }
 

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ControlCenter.BuiltInAgents;
 using ControlCenter.Runtime.Runner.Adapters;
+using ControlCenter.TestSupport;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -20,6 +21,10 @@ public sealed class WebhookAgentTests : IAsyncLifetime
     private readonly ConcurrentQueue<(JsonNode Body, byte[] Bytes, IHeaderDictionary Headers)> _posts = [];
     private readonly StringWriter _output = new();
     private readonly SemaphoreSlim _posted = new(0);
+
+    // The last word may take as long as a slow machine needs for it.
+    private readonly TestClock _clock = new() { HeldFrom = TimeSpan.FromSeconds(5) };
+
     private WebApplication _remote = null!;
     private Func<HttpContext, int, Task> _answer = (http, _) => Task.FromResult(http.Response.StatusCode = 202);
 
@@ -142,6 +147,6 @@ public sealed class WebhookAgentTests : IAsyncLifetime
             ["CC_WEBHOOK_URL"] = Address, ["CC_WEBHOOK_FILE"] = Path.Combine(_folder, "start.json"), ["WEBHOOK_SECRET"] = "secret-of-a-test",
             ["CC_API_KEY"] = "cck_key-of-a-test", ["CC_RUNTIME_ID"] = "runtime-1", ["CC_BUS_URL"] = "http://127.0.0.1:1",
         };
-        return WebhookAgent.RunAsync(new AgentSurroundings(name => environment.GetValueOrDefault(name), TextWriter.Synchronized(_output), new StringReader(input), TimeProvider.System), stop);
+        return WebhookAgent.RunAsync(new AgentSurroundings(name => environment.GetValueOrDefault(name), TextWriter.Synchronized(_output), new StringReader(input), _clock), stop);
     }
 }

@@ -8,15 +8,11 @@ public sealed class LimitTests(HostFixture fixture) : BusTests(fixture)
     public async Task An_agent_that_asks_too_often_is_warned_about_and_then_turned_away()
     {
         var agent = await AgentAsync();
-        var answers = new List<TestSupport.BusAnswer>();
-        for (var i = 0; i < 205; i++)
-        {
-            answers.Add(await agent.Bus.GetAsync("admission", Stop));
-        }
-
-        answers.Take(200).ShouldAllBe(a => a.Status == HttpStatusCode.OK);
-        answers[204].Code.ShouldBe("rate_limited");
-        answers[204].Headers.RetryAfter!.Delta!.Value.TotalSeconds.ShouldBeInRange(1, 60);
+        // Together: one after another they would last longer on a slow machine than a burst may.
+        (await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => agent.Bus.GetAsync("admission", Stop)))).ShouldAllBe(a => a.Status == HttpStatusCode.OK);
+        var refused = await agent.Bus.GetAsync("admission", Stop);
+        refused.Code.ShouldBe("rate_limited");
+        refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds.ShouldBeInRange(1, 60);
         await Work.LeaseTests.Eventually(async () =>
             await Host.SqlAsync<long>($"select count(*) from events where actor_id = '{agent.Id}' and kind in ('bus.rate_limit_warning', 'bus.rate_limited')", Stop) == 2);
     }

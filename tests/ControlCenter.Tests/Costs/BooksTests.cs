@@ -17,6 +17,7 @@ public sealed class BooksTests(HostFixture fixture) : BusTests(fixture)
         (answer["billed"], answer["metered"], answer["difference"], answer["error_percent"]).ShouldBe(("13.5", "12", "1.5", "-11.11"));
         (await Founder.PostAsync("costs/invoices", invoice, Stop)).Code.ShouldBe("name_taken");
 
+        (await Host.Services.GetRequiredService<RollUpCosts>().CatchUpAsync(TimeSpan.FromMinutes(2), Stop)).ShouldBeTrue();
         var item = (await Founder.GetAsync("costs/rollups?by=provider&grain=month&key=acme&from=2026-05-01&to=2026-06-01", Stop)).Body!["items"]![0]!;
         item["requests"]!.ToString().ShouldBe("3");
         item["by_currency"]!.AsArray().Single(c => c!["currency"]!.ToString() == "USD")!["cost"]!.ToString().ShouldBe("13.5");

@@ -22,7 +22,7 @@ public sealed class CostReadingsTests(HostFixture fixture) : BusTests(fixture)
             new { access_path = "api", module_id = "b", estimated_cost = 5m, currency = "EUR", timestamp = now },
             new { access_path = "api", module_id = "old", estimated_cost = 100m, timestamp = now.AddDays(-60) });
         var readings = Host.Services.GetRequiredService<CostReadings>();
-        await readings.CatchUpAsync(Stop);
+        (await Host.Services.GetRequiredService<RollUpCosts>().CatchUpAsync(TimeSpan.FromMinutes(2), Stop)).ShouldBeTrue();
         var span = new CostSpan(now.AddDays(-30), now.AddMinutes(1), RollupGrain.Day, TimeSpan.FromDays(1), "USD");
 
         var totals = await readings.TotalsAsync(span, Stop);

@@ -53,11 +53,11 @@ public sealed class RepriceTests(HostFixture fixture) : BusTests(fixture)
         await UseAsync(1_000_000, Now);
         await PriceAsync(input: 5);
         (await RepriceAsync())["entries"].ShouldBe("1");
-        var events = await Host.SqlAsync<long>("select count(*) from events", Stop);
+        var events = await EventsAsync();
         (await RepriceAsync())["entries"].ShouldBe("0");
         (await Founder.GetAsync($"costs/reprice?module={_module}", Stop)).Body!["items"]!.AsArray().ShouldBeEmpty();
         (await SpentAsync()).ShouldBe("5");
-        (await Host.SqlAsync<long>("select count(*) from events", Stop)).ShouldBe(events);
+        (await EventsAsync()).ShouldBe(events);
 
         await PriceAsync(input: 2);
         (await RepriceAsync())["entries"].ShouldBe("1");
@@ -153,6 +153,9 @@ public sealed class RepriceTests(HostFixture fixture) : BusTests(fixture)
     }
 
     private Task<BusAnswer> RepriceAsync() => Founder.PostAsync("costs/reprice", new { module = _module }, Stop);
+
+    // Without what the host tells of itself, which may come at any time.
+    private Task<long> EventsAsync() => Host.SqlAsync<long>("select count(*) from events where kind not like all (array['runtime.%', 'governor.%'])", Stop);
 
     private async Task PriceAsync(decimal input, DateTimeOffset? from = null, string currency = "USD")
     {

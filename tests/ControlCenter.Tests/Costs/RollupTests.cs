@@ -109,6 +109,7 @@ public sealed class RollupTests(HostFixture fixture) : BusTests(fixture)
     {
         var project = Unique("page");
         await Founder.PostAsync("cost-events", Enumerable.Range(0, 25).Select(i => new { access_path = "api", activity_id = $"{project}-{i % 10}", estimated_cost = 1m, timestamp = DateTimeOffset.UtcNow.AddDays(-i) }), Stop);
+        (await ItemsAsync("activity", $"{project}-0")).ShouldNotBeEmpty();
         var all = await Founder.GetAsync("costs/rollups?by=activity&grain=day&limit=10000", Stop);
         var paged = new List<string>();
         for (var cursor = ""; cursor is not null;)

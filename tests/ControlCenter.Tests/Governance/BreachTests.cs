@@ -53,7 +53,7 @@ public sealed class BreachTests(HostFixture fixture) : BusTests(fixture)
         answer.Headers.GetValues("X-CC-Refused").ShouldBe(["budget_exhausted"]);
         answer.Headers.GetValues("X-CC-Refused-Detail").Single().ShouldContain(budget);
 
-        var waiting = agent.ClaimAsync(Stop, waitSeconds: 30);
+        var waiting = agent.ClaimAsync(Stop, waitSeconds: 60);
         var more = await Founder.PostAsync($"budgets/{budget}/overrides", new { amount = 5, expires_in_seconds = 3600, reason = "More" }, Stop);
         more.Status.ShouldBe(HttpStatusCode.Created, more.Body?.ToJsonString());
         (await waiting).ShouldNotBeNull().TaskId.ShouldBe(held.TaskId);

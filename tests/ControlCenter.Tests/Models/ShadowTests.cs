@@ -194,7 +194,7 @@ public sealed class ShadowTests(GatewayFixture gateway) : IClassFixture<GatewayF
         }
 
         gateway.Provider.TimesAsked(shadow.Upstream).ShouldBe(2, "those that found no place are left out");
-        await gateway.Provider.CancelledAsync(shadow.Upstream).WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        await gateway.Provider.CancelledAsync(shadow.Upstream).WaitAsync(TimeSpan.FromMinutes(2), Stop);
         (await CountAsync($"select count(*) from cost_events where module_id = '{module.Id}' and call_end = 'completed'")).ShouldBe(8);
         (await CountAsync($"select count(*) from cost_events where module_id = '{shadow.Id}' and call_end = 'cut_by_client' and knowledge = 'unknown'")).ShouldBe(2);
         (await CountAsync($"select count(*) from shadow_comparisons where route = '{route}' and shadow_ended = 'cut_by_client'")).ShouldBe(2);

@@ -122,7 +122,7 @@ public sealed class WhoMayCallTests(GatewayFixture gateway) : IClassFixture<Gate
         }
 
         await Should.ThrowAsync<Exception>(() => reader.ReadToEndAsync(Stop));
-        await gateway.Provider.CancelledAsync(module.Upstream).WaitAsync(TimeSpan.FromSeconds(20), Stop);
+        await gateway.Provider.CancelledAsync(module.Upstream).WaitAsync(TimeSpan.FromMinutes(2), Stop);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         while (await gateway.Host.SqlAsync<long>($"select count(*) from cost_events where module_id = '{module.Id}' and knowledge = 'estimated' and estimated_cost > 0", Stop) == 0)
         {

@@ -36,7 +36,7 @@ public sealed class PlanningTests(HostFixture fixture) : BusTests(fixture)
         (await agent.ClaimAsync(Stop)).ShouldBeNull();
         await Task.WhenAll(held.Select(h => agent.WriteAsync(h, "complete", Stop)));
 
-        (await agent.ClaimAsync(Stop, waitSeconds: 5)).ShouldNotBeNull().TaskId.ShouldBe(last);
+        (await agent.ClaimAsync(Stop, waitSeconds: 60)).ShouldNotBeNull().TaskId.ShouldBe(last);
     }
 
     [Fact]
@@ -68,9 +68,9 @@ public sealed class PlanningTests(HostFixture fixture) : BusTests(fixture)
     public async Task A_waiting_claim_is_answered_as_soon_as_work_is_planned()
     {
         var agent = await AgentAsync("patient");
-        var waiting = agent.ClaimAsync(Stop, waitSeconds: 30);
+        var waiting = agent.ClaimAsync(Stop, waitSeconds: 60);
         var task = await TaskAsync(await TicketAsync(), capability: "patient");
-        (await waiting.WaitAsync(TimeSpan.FromSeconds(10), Stop)).ShouldNotBeNull().TaskId.ShouldBe(task);
+        (await waiting.WaitAsync(TimeSpan.FromSeconds(50), Stop)).ShouldNotBeNull().TaskId.ShouldBe(task);
     }
 
     [Fact]
@@ -92,9 +92,9 @@ public sealed class PlanningTests(HostFixture fixture) : BusTests(fixture)
         var stop = await Founder.PostAsync($"agents/{agent.Id}/interventions", new { kind = "stop" }, Stop);
         (await agent.ClaimAsync(Stop)).ShouldBeNull();
 
-        var waiting = agent.ClaimAsync(Stop, waitSeconds: 30);
+        var waiting = agent.ClaimAsync(Stop, waitSeconds: 60);
         (await agent.Bus.PostAsync($"interventions/{stop["intervention_id"]}/ack", null, Stop)).Status.ShouldBe(HttpStatusCode.OK);
-        (await waiting.WaitAsync(TimeSpan.FromSeconds(10), Stop)).ShouldNotBeNull().TaskId.ShouldBe(task);
+        (await waiting.WaitAsync(TimeSpan.FromSeconds(50), Stop)).ShouldNotBeNull().TaskId.ShouldBe(task);
     }
 
     [Fact]

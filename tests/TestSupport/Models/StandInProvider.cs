@@ -18,6 +18,7 @@ public enum Behaviour
     Fail,
     FailOnce,
     Throttle,
+    ThrottleForLong,
     Overloaded,
     CutOff,
     CutOffAtOnce,
@@ -174,8 +175,8 @@ public sealed class StandInProvider : IAsyncDisposable
             case Behaviour.Fail or Behaviour.FailOnce when behaviour == Behaviour.Fail || times == 1:
                 await wire.ErrorAsync(http, 500, "api_error", "Internal server error");
                 break;
-            case Behaviour.Throttle:
-                http.Response.Headers.RetryAfter = "7";
+            case Behaviour.Throttle or Behaviour.ThrottleForLong:
+                http.Response.Headers.RetryAfter = behaviour == Behaviour.Throttle ? "7" : "600";
                 await wire.ErrorAsync(http, 429, "rate_limit_error", "Slow down");
                 break;
             case Behaviour.Overloaded:
