@@ -27,6 +27,9 @@ public sealed record RecoverySettings(string Folder, string Repository, string P
     /// <summary>A question that needs no data, whether the repository is there and what is in it, has its answer within this.</summary>
     public TimeSpan AnswerPatience { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>A host that ends ships what was written last within this; past it, its next start does.</summary>
+    public TimeSpan LastShipmentPatience { get; init; } = TimeSpan.FromSeconds(8);
+
     /// <summary>Log that was received and is not yet sealed in the repository.</summary>
     public string WalFolder => Path.Combine(Folder, "wal");
 

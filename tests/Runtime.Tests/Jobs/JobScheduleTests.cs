@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using ControlCenter.Domain.Jobs;
 using ControlCenter.Domain.Problems;
 using ControlCenter.Runtime.Jobs;
+using ControlCenter.Runtime.Tests.Recovery;
 using ControlCenter.TestSupport;
 using Npgsql;
 
@@ -132,7 +133,8 @@ public sealed class JobScheduleTests : IAsyncLifetime
 
         slots.Distinct().Count().ShouldBe(4);
         slots.ShouldAllBe(s => s.Millisecond == 0);
-        (await _database.ScalarAsync<long>("select count(*) from quartz.qrtz_scheduler_state", Stop)).ShouldBe(2);
+        // Four slots may be over before the second has begun.
+        await BackedUpCluster.UntilAsync(() => _database.ScalarAsync<bool>("select count(*) = 2 from quartz.qrtz_scheduler_state", Stop), Stop);
 
         await one.Get<SetJobSchedule>().ExecuteAsync("test-job", new SetJobScheduleRequest("0 3 * * *", "Europe/Berlin", MissedRuns.Skip), Sql.Founder, Stop);
         string expression;
@@ -149,7 +151,7 @@ public sealed class JobScheduleTests : IAsyncLifetime
             await host.Get<RunJobs>().StopAsync(Stop);
         }
 
-        (await _database.ScalarAsync<long>("select count(*) - count(distinct slot) from job_runs where job = 'test-job'", Stop)).ShouldBe(0);
+        (await _database.ScalarAsync<long>("select count(*) - count(distinct slot) from job_runs where job = 'test-job' and attempt = 1", Stop)).ShouldBe(0);
     }
 
     [Fact]

@@ -28,19 +28,21 @@ internal sealed class BackedUpCluster : IAsyncDisposable
         (Home, _postgres, ConnectionString) = (home, postgres, connectionString);
         _services = new ServiceCollection().AddLogging().AddRuntime(connectionString).BuildServiceProvider();
         Database = _services.GetRequiredService<NpgsqlDataSource>();
-        Settings = new RecoverySettings(Path.Combine(home, "recovery"), Path.Combine(home, "repository"), Path.Combine(home, "password")) { IsBesideData = true };
+        Settings = new RecoverySettings(Path.Combine(home, "recovery"), Path.Combine(home, "repository"), Path.Combine(home, "password")) { IsBesideData = true, LastShipmentPatience = TimeSpan.FromMinutes(1) };
         Settings = change?.Invoke(Settings) ?? Settings;
         Restic = new Restic(Settings, TimeProvider.System);
         Tools = new PostgresTools(_services.GetRequiredService<DatabaseAddress>(), Settings, TimeProvider.System);
         var transactions = Transactions;
-        var gate = new RepositoryGate(Database, TimeProvider.System);
-        Stream = new StreamWal(Database, transactions, Settings, Restic, gate, Tools, TimeProvider.System, NullLogger<StreamWal>.Instance);
-        var run = new RunBackup(Settings, Restic, gate, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
-        Base = new TakeBaseBackup(Database, Settings, Tools, run);
+        Gate = new RepositoryGate(Database, TimeProvider.System);
+        Stream = new StreamWal(Database, transactions, Settings, Restic, Gate, Tools, TimeProvider.System, NullLogger<StreamWal>.Instance);
+        RunBackup RunBy(Restic restic) => new(Settings, restic, Gate, new BackupLog(transactions, TimeProvider.System), TimeProvider.System);
+        BaseBy = restic => new TakeBaseBackup(Database, Settings, Tools, RunBy(restic));
+        Base = BaseBy(Restic);
+        var run = RunBy(Restic);
         Dump = new TakeDump(Database, Tools, run);
         FilesOf = kept => new TakeFiles(Database, kept, Settings, run);
-        Verify = new VerifyRepository(Restic, gate, transactions, TimeProvider.System);
-        Retention = new ApplyRetention(Restic, gate, Database, transactions, TimeProvider.System);
+        Verify = new VerifyRepository(Restic, Gate, transactions, TimeProvider.System);
+        Retention = new ApplyRetention(Restic, Gate, Database, transactions, TimeProvider.System);
         Probe = new ProbeLog(Database, transactions, Settings, Restic, Stream, TimeProvider.System);
         LookBy = restic => new LookAtRecovery(transactions, Settings, restic, new CheckEscrow(Database, Settings, TimeProvider.System));
         Look = LookBy(Restic);
@@ -63,7 +65,12 @@ internal sealed class BackedUpCluster : IAsyncDisposable
 
     public StreamWal Stream { get; }
 
+    public RepositoryGate Gate { get; }
+
     public TakeBaseBackup Base { get; }
+
+    /// <summary>Base backups by another repository.</summary>
+    public Func<Restic, TakeBaseBackup> BaseBy { get; }
 
     public TakeDump Dump { get; }
 

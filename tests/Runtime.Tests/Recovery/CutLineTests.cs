@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using ControlCenter.Domain.Access;
 using ControlCenter.Domain.Recovery;
 using ControlCenter.Runtime.Recovery.Tools;
@@ -10,7 +12,7 @@ namespace ControlCenter.Runtime.Tests.Recovery;
 
 /// <summary>What must hold of backups when lines fail.</summary>
 [Takes(seconds: 60)]
-public sealed class CutLineTests
+public sealed partial class CutLineTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
@@ -23,17 +25,18 @@ public sealed class CutLineTests
         await using var remote = await RcloneServer.StartAsync(served, Stop);
         await using var line = new CuttableLine(remote.Port);
         await using var cluster = await BackedUpCluster.StartAsync(
-            Stop, s => s with { Repository = $"rest:http://127.0.0.1:{line.Port}/", TransferPatience = TimeSpan.FromSeconds(5), AnswerPatience = TimeSpan.FromSeconds(20) });
+            Stop, s => s with { Repository = $"rest:http://127.0.0.1:{line.Port}/", TransferPatience = TimeSpan.FromSeconds(30) });
         // What does not compress, so that much is on the line when it is cut.
         await cluster.ExecuteAsync("create table filler as select g, (select string_agg(sha512((random() * g + h)::text::bytea)::text, '') as text from generate_series(1, 16) h) from generate_series(1, 6000) g", Stop);
         line.CutAfter(3_000_000);
-        (await Should.ThrowAsync<ToolException>(() => cluster.TakeBaseAsync(Stop))).Fault.ShouldBeOneOf(RepositoryFault.Unreachable, RepositoryFault.Hanging);
+        var impatient = cluster.BaseBy(new Restic(cluster.Settings with { TransferPatience = TimeSpan.FromSeconds(5) }, TimeProvider.System));
+        (await Should.ThrowAsync<ToolException>(() => impatient.ExecuteAsync(null, false, Caller.Host, null, Stop))).Fault.ShouldBeOneOf(RepositoryFault.Unreachable, RepositoryFault.Hanging);
         (await cluster.ProblemsAsync(Stop)).ShouldContain("repository-unreachable");
         await remote.KillAsync();
         await cluster.MarkAsync("written while the line was cut", Stop);
 
         await remote.StartAgainAsync(Stop);
-        line.Mend();
+        line.Mend(remote.Port);
         await cluster.TakeBaseAsync(Stop);
         await BackedUpCluster.UntilAsync(() => cluster.ScalarAsync<bool>("select failures = 0 from recovery_watch", Stop), Stop);
         await cluster.Stream.NextCycleAsync().WaitAsync(Patience, Stop);
@@ -41,34 +44,41 @@ public sealed class CutLineTests
         (await cluster.Verify.ExecuteAsync(null, Caller.Host, Stop)).Sound.ShouldBeTrue();
         (await cluster.ProblemsAsync(Stop)).ShouldBeEmpty();
         (await cluster.RestoreAsync(null, Stop)).Markers.ShouldBe(["written while the line was cut"]);
+        await cluster.Stream.StopAsync(Stop);
         Directory.Delete(served, recursive: true);
     }
 
     /// <summary><c>rclone serve restic</c> on loopback: somebody else's storage.</summary>
-    private sealed class RcloneServer(string folder, int port) : IAsyncDisposable
+    private sealed partial class RcloneServer(string folder) : IAsyncDisposable
     {
         private Process? _process;
 
-        public int Port { get; } = port;
+        /// <summary>Another after each start: one that was given up may be taken by whoever comes next.</summary>
+        public int Port { get; private set; }
 
         public static async Task<RcloneServer> StartAsync(string folder, CancellationToken cancellationToken)
         {
-            using var free = new TcpListener(IPAddress.Loopback, 0);
-            free.Start();
-            var server = new RcloneServer(folder, ((IPEndPoint)free.LocalEndpoint).Port);
-            free.Stop();
+            var server = new RcloneServer(folder);
             await server.StartAgainAsync(cancellationToken);
             return server;
         }
 
         public async Task StartAgainAsync(CancellationToken cancellationToken)
         {
-            var info = new ProcessStartInfo("rclone", ["serve", "restic", "--addr", $"127.0.0.1:{Port}", folder]) { RedirectStandardError = true, UseShellExecute = false };
+            var info = new ProcessStartInfo("rclone", ["serve", "restic", "--addr", "127.0.0.1:0", folder]) { RedirectStandardError = true, UseShellExecute = false };
             info.Environment["RCLONE_CONFIG"] = "/dev/null";
             _process = Process.Start(info)!;
-            _process.ErrorDataReceived += (_, _) => { };
+            // Said once it listens.
+            var listens = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+            _process.ErrorDataReceived += (_, said) =>
+            {
+                if (Address().Match(said.Data ?? "") is { Success: true } address)
+                {
+                    listens.TrySetResult(int.Parse(address.Groups[1].ValueSpan, CultureInfo.InvariantCulture));
+                }
+            };
             _process.BeginErrorReadLine();
-            await BackedUpCluster.UntilAsync(() => ListensAsync(Port, cancellationToken), cancellationToken);
+            Port = await listens.Task.WaitAsync(Patience, cancellationToken);
         }
 
         public async Task KillAsync()
@@ -80,30 +90,19 @@ public sealed class CutLineTests
 
         public async ValueTask DisposeAsync() => await KillAsync();
 
-        private static async Task<bool> ListensAsync(int port, CancellationToken cancellationToken)
-        {
-            using var client = new TcpClient();
-            try
-            {
-                await client.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
-                return true;
-            }
-            catch (SocketException)
-            {
-                return false;
-            }
-        }
+        [GeneratedRegex("http://127\\.0\\.0\\.1:([0-9]+)/")]
+        private static partial Regex Address();
     }
 
     /// <summary>A line to a server, which can be cut in the middle of what is sent, and mended.</summary>
     private sealed class CuttableLine : IAsyncDisposable
     {
-        private readonly int _to;
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
         private readonly CancellationTokenSource _ended = new();
         private readonly Task _accepting;
         private CancellationTokenSource _cut = new();
         private long _left = long.MaxValue;
+        private int _to;
 
         public CuttableLine(int to)
         {
@@ -117,8 +116,9 @@ public sealed class CutLineTests
 
         public void CutAfter(long bytes) => Interlocked.Exchange(ref _left, bytes);
 
-        public void Mend()
+        public void Mend(int to)
         {
+            _to = to;
             _cut = new CancellationTokenSource();
             Interlocked.Exchange(ref _left, long.MaxValue);
         }

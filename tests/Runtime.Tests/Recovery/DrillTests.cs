@@ -28,7 +28,7 @@ public sealed class DrillTests
         drill.Problem.ShouldBeNull();
         drill.State.ShouldBe(DrillState.Passed);
         drill.SnapshotId.ShouldNotBeNull().ShouldStartWith(taken.SnapshotId);
-        (drill.WalPitrTested, drill.CleanupProven, drill.TableCountDriftPct).ShouldBe((true, true, 0));
+        (drill.WalPitrTested, drill.CleanupProven).ShouldBe((true, true));
         drill.TablesVerified.ShouldNotBeNull().ShouldBeGreaterThan(30);
         drill.SnapshotAgeHours.ShouldNotBeNull().ShouldBeInRange(0, 1);
         drill.DataFreshnessHours.ShouldNotBeNull().ShouldBeInRange(0, 1);
@@ -38,6 +38,8 @@ public sealed class DrillTests
 
         var story = (await host.Queries.FindAsync(drill.DrillId, Stop)).ShouldNotBeNull();
         story.Tables.ShouldContain(t => t.Table == "marker" && t.Passed);
+        // What the host wrote in the moment of the count may be there too.
+        story.Tables.ShouldAllBe(t => t.Found >= t.Expected);
         story.Invariants.ShouldNotBeEmpty();
         story.Invariants.ShouldAllBe(i => i.Passed);
 

@@ -51,12 +51,16 @@ public sealed class HookTests : IDisposable
     [Fact]
     public async Task One_that_hangs_is_killed_with_what_it_started_and_the_next_event_is_told_all_the_same()
     {
+        var clock = new TestClock();
         await using var host = await StartAsync(
-            await TestCluster.CreateDatabaseAsync(Stop), """if [ "$CC_EVENT" = backup.failed ]; then echo "waits for a pager" >&2; sleep 1000 & echo $! > "$d/child"; wait; fi""", TimeSpan.FromSeconds(1));
+            await TestCluster.CreateDatabaseAsync(Stop), """if [ "$CC_EVENT" = backup.failed ]; then echo "waits for a pager" >&2; sleep 1000 & echo $! > "$d/pid"; mv "$d/pid" "$d/child"; wait; fi""", clock);
         await host.RecordAsync("backup.failed", ("backup", "1"), new { Problem = "full" });
+        await BackedUpCluster.UntilAsync(() => Task.FromResult(File.Exists(In("child"))), Stop);
+        clock.Advance(TimeSpan.FromSeconds(30));
         await host.ToldAsync(1);
-        (await host.StateAsync()).Problem.ShouldBe("It had not ended after 1 s and was killed; it said last: waits for a pager.");
-        IsRunning((await File.ReadAllTextAsync(In("child"), Stop)).Trim()).ShouldBeFalse();
+        (await host.StateAsync()).Problem.ShouldBe("It had not ended after 30 s and was killed; it said last: waits for a pager.");
+        var child = (await File.ReadAllTextAsync(In("child"), Stop)).Trim();
+        await BackedUpCluster.UntilAsync(() => Task.FromResult(!IsRunning(child)), Stop);
 
         await host.RecordAsync("backup.succeeded", ("backup", "2"), new { });
         await host.ToldAsync(2);
@@ -171,14 +175,14 @@ public sealed class HookTests : IDisposable
         File.SetUnixFileMode(In("hook"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    private async Task<HookHost> StartAsync(string database, string? script, TimeSpan? patience = null)
+    private async Task<HookHost> StartAsync(string database, string? script, TimeProvider? time = null)
     {
         if (script is not null)
         {
             await WriteAsync(script);
         }
 
-        return await HookHost.StartAsync(database, In("hook"), patience);
+        return await HookHost.StartAsync(database, In("hook"), time);
     }
 
     /// <summary>A host as far as the program is concerned.</summary>
@@ -186,10 +190,10 @@ public sealed class HookTests : IDisposable
     {
         public IServiceProvider Services => services;
 
-        public static async Task<HookHost> StartAsync(string database, string? program, TimeSpan? patience)
+        public static async Task<HookHost> StartAsync(string database, string? program, TimeProvider? time)
         {
-            var settings = new RecoverySettings("/nowhere", "/nowhere/repository", "/nowhere/password") { IsBesideData = true, Hook = new RecoveryHook(program) { Patience = patience ?? TimeSpan.FromSeconds(30) } };
-            var services = new ServiceCollection().AddLogging().AddSingleton(new DataFolder("/nowhere")).AddRuntime(database).AddRecovery(settings).BuildServiceProvider();
+            var settings = new RecoverySettings("/nowhere", "/nowhere/repository", "/nowhere/password") { IsBesideData = true, Hook = new RecoveryHook(program) };
+            var services = new ServiceCollection().AddLogging().AddSingleton(time ?? TimeProvider.System).AddSingleton(new DataFolder("/nowhere")).AddRuntime(database).AddRecovery(settings).BuildServiceProvider();
             List<SupervisedService> running = [services.GetRequiredService<EventTail>(), services.GetRequiredService<QueueBackupEvents>(), services.GetRequiredService<QueueRecoveryAlerts>()];
             if (services.GetService<CallRecoveryHook>() is { } calls)
             {

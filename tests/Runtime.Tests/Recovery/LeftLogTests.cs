@@ -17,6 +17,7 @@ public sealed class LeftLogTests
         await using var cluster = await BackedUpCluster.StartAsync(Stop);
         await cluster.TakeBaseAsync(Stop);
         await cluster.MarkAsync("shipped", Stop);
+        await cluster.Stream.ShipNowAsync(Stop);
         await cluster.Stream.StopAsync(Stop);
         var finished = await ReceiveAndDieAsync(cluster);
         var aside = cluster.Settings.WalFolder + ".first-host";

@@ -71,10 +71,12 @@ public sealed class RepositoryTests
     {
         await using var cluster = await BackedUpCluster.StartAsync(Stop);
         await cluster.TakeBaseAsync(Stop);
-        var reached = await cluster.Stream.ShipNowAsync(Stop);
+        await cluster.Stream.ShipNowAsync(Stop);
+        await cluster.Stream.StopAsync(Stop);
+        var reached = new DateTimeOffset(await cluster.ScalarAsync<DateTime>("select max(at) from wal_shipments", Stop));
         var index = await RepositoryIndex.ReadAsync(cluster.Restic, Stop);
         var system = index.NewestSystem.ShouldNotBeNull();
-        index.Map(system).Latest.ShouldBe(reached.At);
+        index.Map(system).Latest.ShouldBe(reached);
 
         var later = index.Of(system, SnapshotKind.Wal).Last();
         var beyond = later.Segments[^1].Number + 2;
@@ -84,7 +86,7 @@ public sealed class RepositoryTests
             Stop = new(((beyond + 1) * WalSegment.DefaultBytes) - 1),
             Segments = [new(later.Timeline, beyond)],
         }]);
-        torn.Map(system).Latest.ShouldBe(reached.At);
+        torn.Map(system).Latest.ShouldBe(reached);
         torn.Map(system).Gaps.ShouldBe([new(later.Timeline, beyond - 2, 2)], "the one that was being received is there in part only");
         Should.Throw<RestoreException>(() => RestorePlan.Of(torn, later.At.AddMinutes(4)));
     }

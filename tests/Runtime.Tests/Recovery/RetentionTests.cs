@@ -35,7 +35,10 @@ public sealed class RetentionTests
         }
 
         await cluster.Restic.BackupAsync(folder, ["test"], Hurry.AtOnce, within: null, Stop);
-        await cluster.Restic.ForgetAsync([all.SnapshotId], Stop);
+        await using (await cluster.Gate.BeAloneAsync(Stop))
+        {
+            await cluster.Restic.ForgetAsync([all.SnapshotId], Stop);
+        }
 
         var bites = 0;
         var freed = await cluster.Retention.PruneAsync(32 << 20, async (bite, _) =>

@@ -19,6 +19,8 @@ public sealed class WatchTests
         await cluster.Stream.ShipNowAsync(Stop);
         (await cluster.ProblemsAsync(Stop)).ShouldBeEmpty();
 
+        // It would say so too, at a moment of its own.
+        await cluster.Stream.StopAsync(Stop);
         var password = await File.ReadAllTextAsync(cluster.Settings.PasswordFile, Stop);
         await File.WriteAllTextAsync(cluster.Settings.PasswordFile, "another\n", Stop);
         (await cluster.ProblemsAsync(Stop)).ShouldBe(["repository-password"]);

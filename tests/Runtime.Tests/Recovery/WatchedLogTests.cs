@@ -97,6 +97,7 @@ public sealed class WatchedLogTests
         // A transfer too: restic says every second that it is still there, and gets nothing done.
         (await Should.ThrowAsync<ToolException>(() => restic.BackupAsync(cluster.Settings.WalFolder, ["kind=wal"], Hurry.AtOnce, within: null, Stop))).Fault.ShouldBe(RepositoryFault.Hanging);
         silent.Stop();
+        restic = new Restic(settings with { AnswerPatience = Patience }, TimeProvider.System);
         (await cluster.LookBy(restic).AskRepositoryAsync(Stop)).Fault.ShouldBe(RepositoryFault.Unreachable);
         (await Should.ThrowAsync<ToolException>(() => restic.EnsureAsync(Stop))).Message.ShouldStartWith("The repository cannot be reached");
         (await cluster.ProblemsAsync(Stop)).ShouldBeEmpty();
@@ -117,7 +118,11 @@ public sealed class WatchedLogTests
         await cluster.Stream.ShipNowAsync(Stop);
         var segment = WalSegment.TryParse(lost).ShouldNotBeNull();
         var index = await RepositoryIndex.ReadAsync(cluster.Restic, Stop);
-        await cluster.Restic.ForgetAsync([.. index.Snapshots.Where(s => s.Segments.Contains(segment)).Select(s => s.SnapshotId)], Stop);
+        await using (await cluster.Gate.BeAloneAsync(Stop))
+        {
+            await cluster.Restic.ForgetAsync([.. index.Snapshots.Where(s => s.Segments.Contains(segment)).Select(s => s.SnapshotId)], Stop);
+        }
+
         (await cluster.ProblemsAsync(Stop)).ShouldBe(["log-gap"]);
     }
 }

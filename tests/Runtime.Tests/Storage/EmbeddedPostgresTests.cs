@@ -11,6 +11,8 @@ namespace ControlCenter.Runtime.Tests.Storage;
 [Takes(seconds: 30)]
 public sealed class EmbeddedPostgresTests : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
     private readonly string _home = Path.Combine("/tmp", $"cc-embedded-{Guid.NewGuid():N}");
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
@@ -47,8 +49,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
 
             // The host notices and starts it again, without being asked.
             NpgsqlConnection.ClearAllPools();
-            await Eventually(async () => await AskAsync(second, "select count(*)::text from kept") == "2");
-            second.ProcessId.ShouldNotBe(pid);
+            await Eventually(async () => second.ProcessId != pid && await AskAsync(second, "select count(*)::text from kept") == "2");
             pid = second.ProcessId;
         }
 
@@ -58,10 +59,15 @@ public sealed class EmbeddedPostgresTests : IDisposable
     [Fact]
     public async Task A_server_whose_port_was_taken_while_it_was_away_comes_back_on_its_socket()
     {
-        await using var postgres = await StartAsync();
+        var clock = new WithheldClock();
+        await using var postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(_home), NullLogger.Instance, clock, Stop);
         await AskAsync(postgres, "create table kept (n int); insert into kept values (1); select 'x'");
+        // The wait before it is started again takes as long as somebody needs for its port.
+        var taken = new TaskCompletionSource();
+        clock.Until = taken.Task;
         await KillAsync(postgres.ProcessId);
         using var squatter = await TakeAsync(postgres.Port);
+        taken.SetResult();
         NpgsqlConnection.ClearAllPools();
 
         await Eventually(async () => await AskAsync(postgres, "select count(*)::text from kept") == "1");
@@ -71,6 +77,8 @@ public sealed class EmbeddedPostgresTests : IDisposable
     /// <summary>Listens on a port as soon as its holder has let go of it.</summary>
     private static async Task<TcpListener> TakeAsync(int port)
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        patience.CancelAfter(Patience);
         while (true)
         {
             var listener = new TcpListener(IPAddress.Loopback, port);
@@ -82,7 +90,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
             catch (SocketException)
             {
                 listener.Dispose();
-                Stop.ThrowIfCancellationRequested();
+                patience.Token.ThrowIfCancellationRequested();
                 await Task.Yield();
             }
         }
@@ -133,7 +141,8 @@ public sealed class EmbeddedPostgresTests : IDisposable
     [Fact]
     public async Task A_stopped_server_has_shut_down_cleanly_and_leaves_no_process()
     {
-        var postgres = await StartAsync();
+        var options = new EmbeddedPostgresOptions(_home) { StopPatience = TimeSpan.FromMinutes(1) };
+        var postgres = await EmbeddedPostgres.StartAsync(options, NullLogger.Instance, TimeProvider.System, Stop);
         var (pid, bin) = (postgres.ProcessId, postgres.BinFolder);
         await postgres.StopAsync(Stop);
         await postgres.DisposeAsync();
@@ -210,7 +219,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
         }
 
         using var cancelled = new CancellationTokenSource();
-        var start = EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(_home), NullLogger.Instance, new CancelsAtTheFirstWait(cancelled), cancelled.Token);
+        var start = EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(_home), NullLogger.Instance, new CancelsOnceLaunched(cancelled, Path.Combine(data, "postmaster.pid")), cancelled.Token);
         await Should.ThrowAsync<OperationCanceledException>(() => start);
         Directory.EnumerateDirectories("/proc").ShouldNotContain(process => new FileInfo(Path.Combine(process, "cwd")).LinkTarget == data);
         await using var second = await StartAsync();
@@ -283,7 +292,7 @@ public sealed class EmbeddedPostgresTests : IDisposable
     private static async Task Eventually(Func<Task<bool>> condition)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(Stop);
-        patience.CancelAfter(TimeSpan.FromSeconds(30));
+        patience.CancelAfter(Patience);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         while (true)
         {
@@ -303,13 +312,37 @@ public sealed class EmbeddedPostgresTests : IDisposable
         }
     }
 
-    /// <summary>The real clock, but whoever waits on it first has been cancelled: that is when the server is launched and not ready.</summary>
-    private sealed class CancelsAtTheFirstWait(CancellationTokenSource cancelled) : TimeProvider
+    /// <summary>The real clock, but whoever looks at it first is cancelled once there is a server: that is between its launch and the first try to reach it.</summary>
+    private sealed class CancelsOnceLaunched(CancellationTokenSource cancelled, string pidFile) : TimeProvider
     {
+        public override long GetTimestamp()
+        {
+            if (!cancelled.IsCancellationRequested)
+            {
+                SpinWait.SpinUntil(() => File.Exists(pidFile), Patience).ShouldBeTrue();
+                cancelled.Cancel();
+            }
+
+            return base.GetTimestamp();
+        }
+    }
+
+    /// <summary>The real clock, but no wait on it begins before it is let.</summary>
+    private sealed class WithheldClock : TimeProvider
+    {
+        public Task Until { get; set; } = Task.CompletedTask;
+
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
-            cancelled.Cancel();
-            return base.CreateTimer(callback, state, dueTime, period);
+            var timer = base.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _ = BeginAsync(timer, dueTime, period);
+            return timer;
+        }
+
+        private async Task BeginAsync(ITimer timer, TimeSpan dueTime, TimeSpan period)
+        {
+            await Until;
+            timer.Change(dueTime, period);
         }
     }
 }

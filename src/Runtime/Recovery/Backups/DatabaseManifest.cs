@@ -6,7 +6,7 @@ using Npgsql;
 namespace ControlCenter.Runtime.Recovery.Backups;
 
 /// <summary>What was in the database at one moment; kept with each backup, so that a restore is judged by what was then and not by what is now.</summary>
-/// <param name="CountedAt">The moment, by the database's clock: a restore to it finds exactly this.</param>
+/// <param name="CountedAt">The moment, by the database's clock: a restore to it finds this, and what was being committed in it.</param>
 /// <param name="Place">The log's place then.</param>
 /// <param name="SchemaVersion">The newest migration.</param>
 /// <param name="ServerVersion">PostgreSQL's.</param>

@@ -49,10 +49,12 @@ internal static class GivingWay
                 {
                     if (share < 1)
                     {
+                        var since = time.GetTimestamp();
                         Signals.Send(program.Identity, AgentSignal.Hold);
                         await Task.Delay(Slice * (1 - share), time, ended);
                         Signals.Send(program.Identity, AgentSignal.Continue);
-                        held(Slice * (1 - share));
+                        // As it was: where others leave little, this process too wakes late.
+                        held(time.GetElapsedTime(since));
                     }
 
                     await Task.Delay(Slice * share, time, ended);

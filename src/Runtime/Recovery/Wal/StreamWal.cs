@@ -29,7 +29,6 @@ public sealed partial class StreamWal(
 
     private static readonly TimeSpan LittleAfter = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan ReceivePatience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LastWithin = TimeSpan.FromSeconds(8);
 
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private readonly List<string> _unsealed = [];
@@ -141,7 +140,7 @@ public sealed partial class StreamWal(
     // A host that ends well leaves nothing behind that only its disk has; what does not arrive in time is shipped by the next one.
     private async Task ShipLastAsync(Standing standing)
     {
-        using var within = new CancellationTokenSource(LastWithin, Time);
+        using var within = new CancellationTokenSource(settings.LastShipmentPatience, Time);
         try
         {
             await _oneAtATime.WaitAsync(within.Token);

@@ -8,16 +8,17 @@ namespace ControlCenter.Runtime.Storage.Embedded;
 /// <param name="Port">The loopback port; a free one that is then kept, unless said.</param>
 /// <param name="Database">The database's name.</param>
 /// <param name="MostConnections">How many it takes; a host needs some thirty.</param>
-public sealed record EmbeddedPostgresOptions(string HomeFolder, int? Port = null, string Database = "control_center", int MostConnections = 100);
+public sealed record EmbeddedPostgresOptions(string HomeFolder, int? Port = null, string Database = "control_center", int MostConnections = 100)
+{
+    /// <summary>A fast shutdown ends sessions and writes a checkpoint; past this the server is stopped at once, and the next start recovers it.</summary>
+    public TimeSpan StopPatience { get; init; } = TimeSpan.FromSeconds(8);
+}
 
 /// <summary>The host's own PostgreSQL: made at the first start, started with the host, watched, and stopped cleanly after it.</summary>
 public sealed partial class EmbeddedPostgres : IAsyncDisposable
 {
     // Crash recovery replays at most max_wal_size; on a slow disk that can take minutes.
     private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(5);
-
-    // A fast shutdown ends sessions and writes a checkpoint; past this the next start recovers instead.
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(8);
 
     // Several hosts that start at once may each find the same port free; more often than this it is no coincidence.
     private const int MostPortTries = 10;
@@ -102,10 +103,10 @@ public sealed partial class EmbeddedPostgres : IAsyncDisposable
         }
 
         // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (manual, 19.5).
-        if (!await _server.EndsAfterAsync("INT", StopPatience, _time, cancellationToken))
+        if (!await _server.EndsAfterAsync("INT", _options.StopPatience, _time, cancellationToken))
         {
-            LogStopForced(_logger, StopPatience.TotalSeconds);
-            if (!await _server.EndsAfterAsync("QUIT", StopPatience, _time, CancellationToken.None))
+            LogStopForced(_logger, _options.StopPatience.TotalSeconds);
+            if (!await _server.EndsAfterAsync("QUIT", _options.StopPatience, _time, CancellationToken.None))
             {
                 await LeftoverServer.EndAsync(_cluster.Data, _logger, _time, CancellationToken.None);
             }
