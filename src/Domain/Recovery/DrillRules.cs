@@ -11,14 +11,20 @@ public sealed record TableCount(string Table, long Rows, DateTimeOffset? NewestA
 /// <param name="Expected">Rows in the manifest; null where the manifest has no such table.</param>
 /// <param name="Found">Rows found; null where the restored database has no such table.</param>
 /// <param name="DriftPercent">How far apart, of what was expected; null where that cannot be said.</param>
-/// <param name="Passed">Within the bounds: more than was expected always is.</param>
+/// <param name="Passed">Within the bounds.</param>
 public sealed record TableVerdict(string Table, long? Expected, long? Found, decimal? DriftPercent, bool Passed);
 
 /// <summary>When a restore counts as proven (blueprint 10.8, by the manifest and not by what is live: design.md).</summary>
 public static class DrillRules
 {
-    /// <summary>A table may be so many percent short of its manifest.</summary>
+    /// <summary>A table may be so many percent off its manifest.</summary>
     public const decimal MostDriftPercent = 5;
+
+    /// <summary>
+    /// And may have so many rows more in any case: a commit carries its time before others see it, so a restore to the moment of the count
+    /// also has what was being committed in it, at the most a few batches.
+    /// </summary>
+    public const long MostBeingCommitted = 1_000;
 
     /// <summary>The newest row may be so much older than the backup: 24 h.</summary>
     public static readonly TimeSpan Freshness = TimeSpan.FromHours(24);
@@ -26,10 +32,7 @@ public static class DrillRules
     /// <summary>A drill may take so long: 30 min.</summary>
     public static readonly TimeSpan MostDuration = TimeSpan.FromMinutes(30);
 
-    /// <summary>
-    /// Compares every table of either side; one that is missing has not passed, however small it was. Rows that are more than the manifest's are
-    /// no loss: a commit carries its time before others see it, so a restore to the moment of the count also has what was being committed in it.
-    /// </summary>
+    /// <summary>Compares every table of either side; one that is missing has not passed, however small it was.</summary>
     public static IReadOnlyList<TableVerdict> Compare(IReadOnlyCollection<TableCount> manifest, IReadOnlyCollection<TableCount> restored)
     {
         var found = restored.ToDictionary(t => t.Table, t => t.Rows);
@@ -47,7 +50,7 @@ public static class DrillRules
                 (0, _) => null,
                 var (a, b) => Math.Round(Math.Abs(b.Value - a.Value) * 100m / a.Value, 2),
             };
-            return new TableVerdict(table, was, now, drift, now >= was || drift <= MostDriftPercent);
+            return new TableVerdict(table, was, now, drift, drift <= MostDriftPercent || (now >= was && now - was <= MostBeingCommitted));
         }
     }
 

@@ -28,7 +28,7 @@ public static class RestoreRules
     public static RestoreVerdict Counts(IReadOnlyCollection<TableVerdict> tables, DateTimeOffset baseAt, DateTimeOffset to)
     {
         var atBase = to - baseAt <= SameMoment;
-        var wrong = tables.Where(t => t.Found is null || (t.Expected is not null && (atBase ? !t.Passed : OnlyGrow.Contains(t.Table) && t.Found < t.Expected * (100 - DrillRules.MostDriftPercent) / 100)))
+        var wrong = tables.Where(t => t.Found is null || (t.Expected is not null && (atBase ? !t.Passed && t.Found < t.Expected : OnlyGrow.Contains(t.Table) && t.Found < t.Expected * (100 - DrillRules.MostDriftPercent) / 100)))
             .Select(t => string.Create(CultureInfo.InvariantCulture, $"{t.Table}: {(t.Found is { } found ? $"{found:#,0} of {t.Expected:#,0} rows" : "not there")}")).ToList();
         return new RestoreVerdict(
             "counts", atBase

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using ControlCenter.Dashboard.Overview;
+using ControlCenter.Runtime.Escalations;
 using ControlCenter.Runtime.EventLog;
 using ControlCenter.Tests.Work;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace ControlCenter.Tests.Dashboard;
 
@@ -35,6 +37,25 @@ public sealed class OverviewReadingTests(HostFixture fixture) : BusTests(fixture
         after[0].Summary.Waiting.ShouldBe(before.Summary.Waiting + 1);
         after[0].Waiting.ShouldContain(e => e.EscalationId.ToString() == escalation["escalation_id"]);
         after[0].Recent.ShouldContain(e => e.Kind == "escalation.opened" && e.Subject!.Contains(escalation["escalation_id"]));
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_slow_reading_shares_the_next_and_makes_none_of_his_own()
+    {
+        var services = Host.Services;
+        using var slow = new OverviewQueries(
+            services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<EscalationQueries>(), services.GetRequiredService<EventReader>(), Feed, new SlowClock());
+        await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(Stop);
+        await using var hold = await connection.BeginTransactionAsync(Stop);
+        await using (var command = new NpgsqlCommand("lock table agents in access exclusive mode", connection))
+        {
+            await command.ExecuteNonQueryAsync(Stop);
+        }
+
+        var looking = Enumerable.Range(0, Dashboards).Select(_ => slow.ReadAsync(Stop)).ToList();
+        looking.ShouldAllBe(l => !l.IsCompleted);
+        await hold.RollbackAsync(Stop);
+        (await Task.WhenAll(looking)).Distinct(ReferenceEqualityComparer.Instance).Count().ShouldBeLessThanOrEqualTo(2, "the first, and one that began after all had asked");
     }
 
     [Fact]
@@ -73,5 +94,13 @@ public sealed class OverviewReadingTests(HostFixture fixture) : BusTests(fixture
         {
             await Founder.PostAsync("events", new { kind = "storm.test" }, Stop);
         }
+    }
+
+    /// <summary>By which everything takes seconds.</summary>
+    private sealed class SlowClock : TimeProvider
+    {
+        private long _now;
+
+        public override long GetTimestamp() => Interlocked.Add(ref _now, 2 * TimestampFrequency);
     }
 }

@@ -135,7 +135,7 @@ internal sealed class ProveDatabase(NpgsqlDataSource database, ScratchRestore sc
             "count every table against the manifest", 1, off.Count == 0,
             off.Count == 0
                 ? string.Create(CultureInfo.InvariantCulture, $"{drill.Tables.Count} tables, {restored.Tables.Sum(t => t.Rows):#,0} rows, at the most {drill.Tables.Max(t => t.DriftPercent):0.##} % off")
-                : $"more than {DrillRules.MostDriftPercent} % of the rows are missing: {string.Join(", ", off)}",
+                : $"not within {DrillRules.MostDriftPercent} %: {string.Join(", ", off)}",
             cancellationToken);
         drill.Freshness = DrillRules.AgeOfNewest(restored.Tables, restored.Manifest.CountedAt);
         await drill.CheckAsync(
