@@ -104,7 +104,7 @@ public sealed class DashboardTests(Browser browser) : IClassFixture<Browser>
     [Fact]
     public async Task What_is_asked_next_takes_the_focus_from_nobody_who_writes_a_comment_in_which_letters_would_decide()
     {
-        var asked = await browser.Host.Founder.PostAsync("escalations", new { kind = "approval", title = "May I go on?", action = new { step = 1 } }, Stop);
+        var asked = await browser.Host.Founder.PostAsync("escalations", new { kind = "approval", title = "Shall I write?", action = new { step = 1 } }, Stop);
         var (page, _) = await browser.SignInAsync();
         await page.GotoAsync($"/escalations/{asked["escalation_id"]}");
         await Expect(page.Locator(".detail h2")).ToBeVisibleAsync();
