@@ -93,6 +93,27 @@ public sealed class RestartTests
         }
     }
 
+    [Fact]
+    public async Task What_its_host_does_not_start_in_time_is_ended_once_the_bus_has_been_there_for_a_while()
+    {
+        var clock = new TestClock();
+        await using var host = await RunningHost.StartAsync(Stop, time: clock);
+        var founder = host.Client();
+        var runner = await FakeRunner.JoinAsync(host, "idle", Stop);
+        await founder.SendAsync(HttpMethod.Put, "agent-definitions/a", """{"name":"a","adapter":"process","command":["/bin/true"]}"""u8.ToArray(), null, Stop);
+        var id = Guid.Parse((await founder.PostAsync("runtimes", new { definition = "a" }, Stop))["runtime_id"]);
+        await runner.OrderAsync(id, Stop);
+        await runner.ReportAsync(Stop);
+        await SqlAsync(host.ConnectionString, "update runtimes set granted_at = granted_at - interval '21 s', seen_at = seen_at - interval '21 s'");
+        clock.Advance(TimeSpan.FromSeconds(30));
+        await Work.LeaseTests.Eventually(async () => (await RuntimeAsync())["phase"]!.ToString() == "ended");
+        (await RuntimeAsync())["end"]!.ToString().ShouldBe("timed_out");
+        (await RuntimeAsync())["end_detail"]!.ToString().ShouldStartWith("Granted");
+        (await runner.ReportAsync(Stop)).Runtimes.ShouldBeEmpty();
+
+        async Task<System.Text.Json.Nodes.JsonNode> RuntimeAsync() => (await founder.GetAsync($"runtimes/{id}", Stop)).Body!["runtime"]!;
+    }
+
     private static async Task SqlAsync(string database, string sql)
     {
         await using var source = Npgsql.NpgsqlDataSource.Create(database);
