@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ControlCenter.CommandLine;
+using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Hosting;
 using ControlCenter.Runtime.Hosts;
 using ControlCenter.Runtime.Orchestration;
@@ -18,8 +19,9 @@ internal sealed partial class LocalRunner(
     HostSettings settings, LocalHost host, Primary primary, IServer server, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LocalRunner> logger)
     : SupervisedService("local-runner", time, logger), IHostedLifecycleService
 {
-    // Agents have 10 s to end; their last words and the report of it follow. All of the host's end is to take less than 30 s.
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(15);
+    // Agents have their time to end, then the bus has its own to be told of it. The doors close after 20 s all the same (OR-23): a runner that is
+    // not through by then is let finish without them.
+    private static readonly TimeSpan StopPatience = RuntimeTimeouts.StopGrace + RuntimeTimeouts.LastWords + TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan HandOverPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);

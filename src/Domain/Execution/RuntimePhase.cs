@@ -100,6 +100,9 @@ public static class RuntimeTimeouts
     /// <summary>From SIGTERM to SIGKILL: 10 s.</summary>
     public static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(10);
 
+    /// <summary>From the end of a host's agents to its own, for the bus to be told of it: 10 s.</summary>
+    public static readonly TimeSpan LastWords = TimeSpan.FromSeconds(10);
+
     /// <summary>A host reports at the least this often: 15 s.</summary>
     public static readonly TimeSpan HostReport = TimeSpan.FromSeconds(15);
 

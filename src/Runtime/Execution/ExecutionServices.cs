@@ -16,7 +16,6 @@ public static class ExecutionServices
         services.AddSingleton<HostQueries>();
         services.AddSingleton<CreateHost>();
         services.AddSingleton<DrainHost>();
-        services.AddSingleton<RecordLoad>();
         services.AddSingleton<LocalHost>();
         services.AddService<WatchHosts>();
 

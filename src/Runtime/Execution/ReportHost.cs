@@ -12,7 +12,7 @@ namespace ControlCenter.Runtime.Execution;
 
 /// <summary>A host reports, and hears what it is to be running: at once if that is news to it, otherwise as soon as it is, or when its patience is over.</summary>
 public sealed partial class ReportHost(
-    Transactions transactions, RecordLoad load, ExecutionMetrics metrics, HostOrdersQuery orders, SlotSignal slots, EventFeed feed, IHostApplicationLifetime lifetime, TimeProvider time,
+    Transactions transactions, HostsHeard heard, ExecutionMetrics metrics, HostOrdersQuery orders, SlotSignal slots, EventFeed feed, IHostApplicationLifetime lifetime, TimeProvider time,
     ILogger<ReportHost> logger)
 {
     private const int LongestWaitSeconds = 15;
@@ -21,7 +21,7 @@ public sealed partial class ReportHost(
     private const int MostTold = 5;
 
     private readonly ConcurrentDictionary<Guid, string> _told = [];
-    private readonly TakeInReport _takeIn = new(load, metrics);
+    private readonly TakeInReport _takeIn = new(metrics);
 
     /// <summary>Takes a report in.</summary>
     /// <exception cref="ForbiddenException">The caller is not that host.</exception>
@@ -39,6 +39,9 @@ public sealed partial class ReportHost(
         Tell(host, caller.Name, seen.Problems);
         report = report with { Runtimes = seen.Kept };
         await transactions.RunAsync(caller, (unit, ct) => _takeIn.WithinAsync(unit, host, report, ct), cancellationToken);
+
+        // Only now: whoever looks for what is overdue is to find what this host said of it.
+        heard.Note(host);
         slots.Set();
         return await AnswerAsync(host, report, cancellationToken);
     }

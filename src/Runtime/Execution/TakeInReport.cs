@@ -12,7 +12,7 @@ using NpgsqlTypes;
 namespace ControlCenter.Runtime.Execution;
 
 /// <summary>Takes in what a host observed, in one transaction: phases, measurements, leases, interventions, ends.</summary>
-internal sealed class TakeInReport(RecordLoad load, ExecutionMetrics metrics)
+internal sealed class TakeInReport(ExecutionMetrics metrics)
 {
     private const string Update =
         """
@@ -38,7 +38,7 @@ internal sealed class TakeInReport(RecordLoad load, ExecutionMetrics metrics)
     /// <summary>Takes the report in.</summary>
     public async Task<HostState> WithinAsync(UnitOfWork unit, Guid host, HostReport report, CancellationToken cancellationToken)
     {
-        var held = await load.WithinAsync(unit, host, report, cancellationToken);
+        var held = await RecordLoad.WithinAsync(unit, host, report, cancellationToken);
         var seen = await MatchAsync(unit, host, report, cancellationToken);
         var going = seen.Where(s => s.Now.Phase != RuntimePhase.Ended).ToList();
         if (going.Count > 0)

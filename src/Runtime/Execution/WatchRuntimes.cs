@@ -19,15 +19,17 @@ public sealed class WatchRuntimes(NpgsqlDataSource database, Transactions transa
     // So many at once, so that the loss of a large host does not hold locks for long.
     private const int PageSize = 100;
 
-    // A slot's lease that ran out while no bus listened is no host's fault: it is looked at once the host has reported, or has had time to.
+    // What ran out while no bus listened is no host's fault: it is looked at once the host has reported, or has had time to. What it is to
+    // start it may hear of only by its first report, so that waits for all.
     private const string Overdue =
         """
         select r.id, case
             when h.state in ('lost', 'left') then 'lost'
             when r.lease_expires_at <= clock_timestamp() and (@all or r.host_id = any(@heard)) then 'silent'
             when r.phase = 'requested' and r.task_id is not null and r.requested_at <= clock_timestamp() - @grant then 'ungranted'
-            when r.phase = 'granted' and (coalesce(r.seen_at, r.granted_at) <= clock_timestamp() - @observe or r.granted_at <= clock_timestamp() - @start) then 'unobserved'
-            when r.phase = 'observed' and r.paused_at is null and r.observed_at <= clock_timestamp() - @ready then 'unready'
+            when r.phase = 'granted' and @all
+                and (coalesce(r.seen_at, r.granted_at) <= clock_timestamp() - @observe or r.granted_at <= clock_timestamp() - @start) then 'unobserved'
+            when r.phase = 'observed' and (@all or r.host_id = any(@heard)) and r.paused_at is null and r.observed_at <= clock_timestamp() - @ready then 'unready'
             end as why, coalesce(h.name, '') as host, r.waits_for
         from runtimes r left join hosts h on h.id = r.host_id
         where r.phase in ('requested', 'granted', 'observed', 'ready')

@@ -6,7 +6,7 @@ using ControlCenter.Runtime.Execution;
 namespace ControlCenter.Runtime.Hosts;
 
 /// <summary>Takes in what a host says of itself, in the transaction of its report.</summary>
-public sealed class RecordLoad(HostsHeard heard)
+public static class RecordLoad
 {
     /// <summary>The load, which must be possible.</summary>
     /// <exception cref="ValidationException">It is not.</exception>
@@ -21,7 +21,7 @@ public sealed class RecordLoad(HostsHeard heard)
 
     /// <summary>Keeps the load, and has the host counted as online if it was not.</summary>
     /// <returns>The host as it is now. One that has left stays so until another start of its runner reports.</returns>
-    public async Task<HeldHost> WithinAsync(UnitOfWork unit, Guid host, HostReport report, CancellationToken cancellationToken)
+    public static async Task<HeldHost> WithinAsync(UnitOfWork unit, Guid host, HostReport report, CancellationToken cancellationToken)
     {
         var held = await HostStates.HoldAsync(unit, host, cancellationToken);
         if (held.State == HostState.Left && held.BootId == report.BootId)
@@ -42,7 +42,6 @@ public sealed class RecordLoad(HostsHeard heard)
             cancellationToken, ("id", host), ("boot", report.BootId), ("version", report.Version), ("cores", report.Load.Cores), ("cpu", report.Load.CpuPercent),
             ("memory", report.Load.MemoryMb), ("used", report.Load.MemoryUsedMb), ("surface", report.Surface), ("labels", report.Labels?.ToArray()), ("disk", report.Load.DiskMb), ("free", report.Load.DiskFreeMb),
             ("runtimes", report.Runtimes.Count(r => r.Phase is RuntimePhase.Observed or RuntimePhase.Ready)));
-        heard.Note(host);
         return held.State is HostState.Invited or HostState.Lost or HostState.Left
             ? await HostStates.MoveAsync(unit, held, HostState.Online, null, cancellationToken)
             : held;

@@ -18,6 +18,7 @@ internal sealed class AgentPipes
         (_pump, _output) = (pump, output);
         _out = pump.Follow(folder.Out, piece => output.Take(OutputSource.Out, piece));
         _error = pump.Follow(folder.Error, piece => output.Take(OutputSource.Error, piece));
+        output.ReadOnBy(_out.Drain);
         _in = hasInput ? pump.Feed(folder.In) : null;
     }
 

@@ -231,7 +231,8 @@ internal sealed class AgentRun
         LookForReasonsToEnd();
         if (State.EndAs is not null)
         {
-            return _endIsDue ? Terminate() : WhileEnding;
+            // What is killed is killed again at each look until it is gone: it need not wait for one that knows all of it, nor for the disk to keep why.
+            return _endIsDue || _endsAtOnce ? Terminate() : WhileEnding;
         }
 
         var settled = _hold.Bring(_desired, WhileEnding);

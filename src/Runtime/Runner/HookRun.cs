@@ -22,8 +22,8 @@ internal static class HookRun
     // Of a build that fails the end says why; all of it would be a transcript of its own.
     private const int MostLines = 40;
 
-    // After its processes were killed nobody has its pipes open any more, or somebody who has left its tree and keeps them.
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
+    // After its processes were killed nobody has its pipes open any more, or somebody who has left its tree and keeps them: only then does it take so long.
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Runs those of a moment, up to the first that fails closed.</summary>

@@ -160,7 +160,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
         }
     }
 
-    /// <summary>A host that cannot report loses its slots: it holds what runs there still when their leases run out, and ends it a while later.</summary>
+    /// <summary>A host that cannot report loses its slots: it holds what runs there still before their leases run out, and ends it a while later.</summary>
     private async Task WatchLeaseAsync(Supervisor supervisor, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(options.LookEvery, time);
@@ -200,7 +200,7 @@ public sealed partial class HostRunner(RunnerOptions options, RunnerParts parts,
     [LoggerMessage(EventId = 1810, Level = LogLevel.Information, Message = "Joined {Bus} as the host {Name} ({HostId}); the primary is {Primary} (surface {Surface})")]
     private static partial void LogJoined(ILogger logger, Uri bus, string name, Guid hostId, string primary, string surface);
 
-    [LoggerMessage(EventId = 1811, Level = LogLevel.Error, Message = "Cut off: {Bus} has not been reached for {Seconds:0} s, and the slots' leases have run out; {Count} agents are held still")]
+    [LoggerMessage(EventId = 1811, Level = LogLevel.Error, Message = "Cut off: {Bus} has not been reached for {Seconds:0} s, and the slots' leases run out; {Count} agents are held still")]
     private static partial void LogCutOff(ILogger logger, Uri bus, double seconds, int count);
 
     [LoggerMessage(EventId = 1812, Level = LogLevel.Information, Message = "{Bus} is reached again")]

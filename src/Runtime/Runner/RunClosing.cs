@@ -7,7 +7,11 @@ namespace ControlCenter.Runtime.Runner;
 /// <summary>The end of one run: whoever is left of it is killed, what it printed is read to its end, its workspace is cleared away, and how it ended is said.</summary>
 internal sealed class RunClosing(RunParts run)
 {
-    private int _leftOver;
+    // A machine with much to do tells late how a process ended; one that is never told does not keep its runtime for ever.
+    private static readonly TimeSpan Burial = TimeSpan.FromSeconds(20);
+
+    private int? _leftOver;
+    private long? _goneAt;
     private WorkspaceClearing? _clearing;
     private bool _hooksBegan;
     private volatile IReadOnlyList<HookOutcome>? _hooks;
@@ -25,15 +29,27 @@ internal sealed class RunClosing(RunParts run)
         var state = run.Record.State;
         if (!HasBegun)
         {
+            // Who is left is seen by a look that began after its end: in this one they may not have been there yet.
             HasBegun = true;
             run.Pipes?.Drain();
-            _leftOver = run.Tree.Living.Count(entry => entry.Identity != state.Process && !run.Control.HasKilled);
+            if (!run.Control.HasKilled)
+            {
+                return whileEnding;
+            }
         }
+
+        _leftOver ??= run.Tree.Living.Count(entry => entry.Identity != state.Process && !run.Control.HasKilled);
 
         // Its hooks carry its mark too: they are let be while they run, and what they leave is swept after them.
         if (run.Tree.Living.Count > 0 && (!_hooksBegan || _hooks is not null))
         {
             run.Control.Sweep();
+            return whileEnding;
+        }
+
+        if (!RuntimeEnding.IsKnown(state, exitCode, run.Child)
+            && run.Around.Time.GetElapsedTime(_goneAt ??= run.Around.Time.GetTimestamp()) < Burial)
+        {
             return whileEnding;
         }
 

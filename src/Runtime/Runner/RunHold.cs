@@ -5,7 +5,7 @@ namespace ControlCenter.Runtime.Runner;
 /// <summary>Holds one run still where that is asked for, or where the bus cannot be, and lets it go on again.</summary>
 internal sealed class RunHold(RunParts run)
 {
-    /// <summary>Whether the bus cannot be reached for longer than its slot is leased.</summary>
+    /// <summary>Whether the bus cannot be reached for about as long as its slot is leased.</summary>
     public bool IsCutOff { get; set; }
 
     /// <summary>Brings it to what is desired. Returns whether it is there.</summary>

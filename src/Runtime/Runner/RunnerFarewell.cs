@@ -7,9 +7,6 @@ namespace ControlCenter.Runtime.Runner;
 /// <summary>How a runner ends: what it runs is ended first, and the bus is told how.</summary>
 internal sealed partial class RunnerFarewell(Supervisor supervisor, BusConnection bus, TimeSpan lookEvery, ILogger logger, TimeProvider time)
 {
-    // A bus that is away keeps nobody from ending; it learns by silence what it was not told.
-    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
-
     /// <summary>Ends everything.</summary>
     /// <param name="outcome">Why.</param>
     /// <param name="isStarting">Whether something is being started still.</param>
@@ -52,7 +49,8 @@ internal sealed partial class RunnerFarewell(Supervisor supervisor, BusConnectio
     // What they said last, then how they ended: a transcript is closed with its runtime.
     private async Task TellAsync(Guid hostId, Func<Guid, Task> report, bool leaves)
     {
-        using var patience = new CancellationTokenSource(LastWords, time);
+        // A bus that is away keeps nobody from ending; it learns by silence what it was not told.
+        using var patience = new CancellationTokenSource(RuntimeTimeouts.LastWords, time);
         try
         {
             var output = new OutputCourier(bus, hostId, logger);

@@ -19,10 +19,13 @@ public sealed record RunnerOptions(string Folder, IReadOnlyList<string> Program)
     /// <summary>How often everything that runs is looked at. 50 runtimes of two processes take some 5 ms.</summary>
     public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long the slots are leased from a report on.</summary>
-    public TimeSpan SlotLease { get; init; } = RuntimeTimeouts.HostLost;
+    /// <summary>
+    /// How long the slots are counted as leased from a report on: 5 s less than they are. Between the moment at which agents are to be held still
+    /// and that at which all of them are, their heirs must not have been started yet.
+    /// </summary>
+    public TimeSpan SlotLease { get; init; } = RuntimeTimeouts.HostLost - TimeSpan.FromSeconds(5);
 
-    /// <summary>How long agents are held still after the slots' leases have run out unreported, before they are ended: 30 s.</summary>
+    /// <summary>How long agents are held still from then on before they are ended: 30 s.</summary>
     public TimeSpan CutOffGrace { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How many processes one runtime may have: beyond it forks, it does not build.</summary>

@@ -6,8 +6,12 @@ namespace ControlCenter.Runtime.Runner;
 /// <summary>Says how a runtime ended, from what was seen.</summary>
 internal static class RuntimeEnding
 {
-    // Whoever sees that the shell is gone may do so a moment before this program was told.
-    private static readonly TimeSpan Burial = TimeSpan.FromSeconds(1);
+    /// <summary>Whether that can be said already: whoever sees that the shell is gone may do so before this program was told how.</summary>
+    /// <param name="state">What was asked of it.</param>
+    /// <param name="exitCode">What its shell wrote.</param>
+    /// <param name="child">Its shell, where this runner started it.</param>
+    public static bool IsKnown(RuntimeState state, int? exitCode, Process? child) =>
+        state.EndAs is not null || exitCode is not null || child is not { HasExited: false };
 
     /// <summary>As what it ended, and why in words.</summary>
     /// <param name="state">What was asked of it.</param>
@@ -22,7 +26,7 @@ internal static class RuntimeEnding
         }
 
         // The shell itself was killed: what it stood for went with it, by somebody else's hand.
-        var byOthers = exitCode is null && child is not null && child.WaitForExit(Burial) ? child.ExitCode : (int?)null;
+        var byOthers = exitCode is null && child is { HasExited: true } ? child.ExitCode : (int?)null;
         return (exitCode ?? byOthers) switch
         {
             0 => (RuntimeEnd.Exited, "It ended by itself."),

@@ -62,13 +62,15 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
     {
         if (_toldToEndAt is null)
         {
-            _toldToEndAt = time.GetTimestamp();
-            output.Note(OutputSource.Note, $"Told to end (SIGTERM): {reason}");
             // Whoever holds its terminal would kill it after two seconds; it goes by itself when the program has.
             tree.Send(AgentSignal.Terminate, entry => !HoldsTerminal(entry));
 
             // One that is held still hears nothing.
             tree.Send(AgentSignal.Continue, MayBeHeld);
+
+            // Noted after it is done: a disk that takes its time must take none of the program's, and hold up no end.
+            _toldToEndAt = time.GetTimestamp();
+            output.Note(OutputSource.Note, $"Told to end (SIGTERM): {reason}");
         }
 
         return grace - time.GetElapsedTime(_toldToEndAt.Value);
@@ -77,13 +79,12 @@ internal sealed class TreeControl(ProcessTree tree, AgentOutput output, AgentPro
     /// <summary>Kills it.</summary>
     public void Kill(string? reason)
     {
+        Sweep();
         if (!HasKilled)
         {
+            HasKilled = true;
             output.Note(OutputSource.Note, $"Killed: {reason}");
         }
-
-        HasKilled = true;
-        Sweep();
     }
 
     /// <summary>Kills whoever is left. Held still first, all of them, so that none has another child while the others are being killed.</summary>

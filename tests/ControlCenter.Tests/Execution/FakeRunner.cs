@@ -38,7 +38,22 @@ public sealed class FakeRunner(BusClient bus, Guid hostId, string key)
     {
         var answer = await TryReportAsync(HostId, stop, seen, waitSeconds);
         answer.Status.ShouldBe(HttpStatusCode.OK, answer.Body?.ToJsonString());
-        return answer.Body.Deserialize<HostOrders>(WireJson.Options)!;
+        var orders = answer.Body.Deserialize<HostOrders>(WireJson.Options)!;
+        Announce(orders);
+        return orders;
+    }
+
+    /// <summary>Waits until it is told something else than before.</summary>
+    public async Task<HostOrders> ChangeAsync(HostOrders before, CancellationToken stop)
+    {
+        HostOrders orders;
+        do
+        {
+            orders = await ReportAsync(stop, before.Mark, 15);
+        }
+        while (orders.Mark == before.Mark);
+
+        return orders;
     }
 
     public Task<BusAnswer> TryReportAsync(Guid host, CancellationToken stop, string? seen = null, int waitSeconds = 0) =>
@@ -87,6 +102,20 @@ public sealed class FakeRunner(BusClient bus, Guid hostId, string key)
     {
         Say(runtime, s => s with { Phase = RuntimePhase.Ended, End = end, ExitCode = exitCode });
         return ReportAsync(stop);
+    }
+
+    // From then on it names what it is to start, as every runner does: else the bus gives that up after 20 s, which a test may take on a busy machine.
+    private void Announce(HostOrders orders)
+    {
+        foreach (var gone in Runtimes.Values.Where(r => r.Phase == RuntimePhase.Granted && orders.Runtimes.All(o => o.RuntimeId != r.RuntimeId)).ToList())
+        {
+            Runtimes.Remove(gone.RuntimeId);
+        }
+
+        foreach (var order in orders.Runtimes.Where(o => o.Desired != DesiredState.Stop && Runtimes.GetValueOrDefault(o.RuntimeId) is null or { Phase: RuntimePhase.Granted }))
+        {
+            Say(order, RuntimePhase.Granted);
+        }
     }
 
     private Task<BusAnswer> PostAsync<T>(string path, T body, CancellationToken stop) =>

@@ -97,7 +97,13 @@ public sealed class LoadDefinitionsTests(HostFixture fixture) : BusTests(fixture
         (await FindAsync("of-the-first", _ => true)).ShouldNotBeNull();
     }
 
-    private Task WriteAsync(string file, string text) => File.WriteAllTextAsync(Path.Combine(Folder.Path, file), text, Stop);
+    // Put there whole: half a file is a definition too, or a refused one.
+    private async Task WriteAsync(string file, string text)
+    {
+        var path = Path.Combine(Folder.Path, file);
+        await File.WriteAllTextAsync(path + ".tmp", text, Stop);
+        File.Move(path + ".tmp", path, overwrite: true);
+    }
 
     private async Task<DefinitionView?> FindAsync(string name, Predicate<DefinitionView?> wanted)
     {

@@ -44,6 +44,91 @@ public sealed class RestartTests
         metrics.ShouldContain("cc_runtimes{phase=\"ready\"}");
     }
 
+    [Theory]
+    [InlineData("granted", "granted_at = granted_at - interval '1 min', seen_at = seen_at - interval '1 min'")]
+    [InlineData("observed", "observed_at = observed_at - interval '2 min'")]
+    public async Task What_came_up_while_no_bus_was_there_is_not_late(string phase, string away)
+    {
+        FakeRunner runner;
+        RuntimeOrder order;
+        var first = await RunningHost.StartAsync(Stop);
+        await using (first)
+        {
+            runner = await FakeRunner.JoinAsync(first, "away", Stop);
+            await first.Client().SendAsync(
+                HttpMethod.Put, "agent-definitions/a", """{"name":"a","adapter":"process","command":["/bin/true"]}"""u8.ToArray(), null, Stop);
+            var requested = await first.Client().PostAsync("runtimes", new { definition = "a" }, Stop);
+            order = await runner.OrderAsync(Guid.Parse(requested["runtime_id"]), Stop);
+            if (phase == "observed")
+            {
+                await runner.StartAsync(order, Stop);
+                runner.Say(order, RuntimePhase.Observed, s => s with { Pid = 12 });
+            }
+
+            await runner.ReportAsync(Stop);
+        }
+
+        await SqlAsync(first.ConnectionString, $"update runtimes set {away}, lease_expires_at = lease_expires_at + interval '1 h'");
+        await using var second = await RunningHost.StartAsync(Stop, first.ConnectionString, new SlowClock());
+        var again = new FakeRunner(second.Client(runner.Key), runner.HostId, runner.Key);
+        await LookedAsync();
+        if (phase == "granted")
+        {
+            // Its first report only hears of what it is to start.
+            await again.ReportAsync(Stop);
+            await LookedAsync();
+        }
+
+        again.Say(order, RuntimePhase.Ready, s => s with { Pid = 12 });
+        await again.ReportAsync(Stop);
+        await LookedAsync();
+        (await second.SqlAsync<string>($"select phase from runtimes where id = '{order.RuntimeId}'", Stop)).ShouldBe("ready");
+
+        async Task LookedAsync()
+        {
+            var watch = (WatchRuntimes)second.Services.GetService(typeof(WatchRuntimes))!;
+            await watch.NextCycleAsync().WaitAsync(Stop);
+            await watch.NextCycleAsync().WaitAsync(Stop);
+            (await second.SqlAsync<string>($"select phase from runtimes where id = '{order.RuntimeId}'", Stop)).ShouldNotBe("ended");
+        }
+    }
+
+    [Fact]
+    public async Task What_its_host_does_not_start_in_time_is_ended_once_the_bus_has_been_there_for_a_while()
+    {
+        var clock = new TestClock();
+        await using var host = await RunningHost.StartAsync(Stop, time: clock);
+        var founder = host.Client();
+        var runner = await FakeRunner.JoinAsync(host, "idle", Stop);
+        await founder.SendAsync(HttpMethod.Put, "agent-definitions/a", """{"name":"a","adapter":"process","command":["/bin/true"]}"""u8.ToArray(), null, Stop);
+        var id = Guid.Parse((await founder.PostAsync("runtimes", new { definition = "a" }, Stop))["runtime_id"]);
+        await runner.OrderAsync(id, Stop);
+        await runner.ReportAsync(Stop);
+        await SqlAsync(host.ConnectionString, "update runtimes set granted_at = granted_at - interval '21 s', seen_at = seen_at - interval '21 s'");
+        clock.Advance(TimeSpan.FromSeconds(30));
+        await Work.LeaseTests.Eventually(async () => (await RuntimeAsync())["phase"]!.ToString() == "ended");
+        (await RuntimeAsync())["end"]!.ToString().ShouldBe("timed_out");
+        (await RuntimeAsync())["end_detail"]!.ToString().ShouldStartWith("Granted");
+        (await runner.ReportAsync(Stop)).Runtimes.ShouldBeEmpty();
+
+        async Task<System.Text.Json.Nodes.JsonNode> RuntimeAsync() => (await founder.GetAsync($"runtimes/{id}", Stop)).Body!["runtime"]!;
+    }
+
+    private static async Task SqlAsync(string database, string sql)
+    {
+        await using var source = Npgsql.NpgsqlDataSource.Create(database);
+        await using var command = source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Stop);
+    }
+
+    // By which a bus has only just started, however long the machine takes.
+    private sealed class SlowClock : TimeProvider
+    {
+        private readonly long _startedAt = System.GetTimestamp();
+
+        public override long GetTimestamp() => _startedAt + ((System.GetTimestamp() - _startedAt) / 100);
+    }
+
     [Fact]
     public async Task While_execution_is_not_admitted_nothing_is_granted()
     {

@@ -97,6 +97,12 @@ internal sealed class Cable : IAsyncDisposable
         _open[client] = _open[server] = 0;
         try
         {
+            if (_isCut)
+            {
+                // Between being let in and being noted.
+                return;
+            }
+
             await server.ConnectAsync(_bus.Host, _bus.Port);
             await Task.WhenAny(client.GetStream().CopyToAsync(server.GetStream()), AnswerAsync(server.GetStream(), client.GetStream()));
         }

@@ -43,12 +43,12 @@ public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
         var ready = await UntilAsync(runtime, r => r["phase"]!.ToString() == "ready");
         await InterveneAsync(ready, "pause");
         await UntilAsync(runtime, r => r["paused_at"] is not null);
-        ProcessTable.Find((int)ready["pid"]!)!.Value.IsStopped.ShouldBeTrue();
+        Supervised.IsHeld(runtime).ShouldBeTrue();
         await InterveneAsync(ready, "resume");
         await UntilAsync(runtime, r => r["paused_at"] is null);
         (await Founder.PostAsync($"runtimes/{runtime}/stop", new { }, Stop)).IsRefused.ShouldBeFalse();
         ((string)(await UntilAsync(runtime, r => r["phase"]!.ToString() == "ended"))["end"]!).ShouldBe("stopped");
-        ProcessTable.Find((int)ready["pid"]!).ShouldBeNull();
+        IsGone((int)ready["pid"]!).ShouldBeTrue();
         (await Host.SqlAsync<long>($"select count(*) from interventions where agent_id = '{ready["agent_id"]}' and effective_at is null", Stop)).ShouldBe(0);
     }
 
@@ -59,7 +59,7 @@ public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
         var runtime = await AskAsync(machine, Talks);
         var ready = await UntilAsync(runtime, r => r["phase"]!.ToString() == "ready");
         (await machine.StopAsync()).ShouldBe(RunnerOutcome.Stopped);
-        ProcessTable.Find((int)ready["pid"]!).ShouldBeNull();
+        IsGone((int)ready["pid"]!).ShouldBeTrue();
         var ended = await ReadAsync(runtime);
         ((string?)ended["end"]).ShouldBe("stopped");
         ended["end_detail"]!.ToString().ShouldContain("told to stop");
@@ -68,26 +68,28 @@ public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
     [Fact]
     public async Task Cut_off_from_the_bus_it_holds_its_agents_still_and_goes_on_when_it_is_back()
     {
-        await using var machine = await Machine.JoinAsync(
-            Host, Founder, Stop, Supervised.Quick with { SlotLease = TimeSpan.FromSeconds(2), CutOffGrace = TimeSpan.FromMinutes(1) });
+        var clock = new TestClock();
+        await using var machine = await Machine.JoinAsync(Host, Founder, Stop, time: clock);
         var runtime = await AskAsync(machine, "while :; do echo tick; sleep 0.05; done");
-        var pid = (int)(await UntilAsync(runtime, r => r["phase"]!.ToString() == "ready"))["pid"]!;
+        await UntilAsync(runtime, r => r["phase"]!.ToString() == "ready");
         machine.Cable.Cut();
-        await UntilAsync(() => ProcessTable.Find(pid) is { IsStopped: true });
+        clock.Advance(TimeSpan.FromSeconds(50));
+        await UntilAsync(() => Supervised.IsHeld(runtime));
         machine.Cable.Mend();
-        await UntilAsync(() => ProcessTable.Find(pid) is { IsStopped: false });
+        await UntilAsync(() => Supervised.ProcessesOf(runtime) is { Count: > 0 } all && !all.Any(p => p.IsStopped));
         (await ReadAsync(runtime))["phase"]!.ToString().ShouldBe("ready");
     }
 
     [Fact]
     public async Task Cut_off_for_longer_it_ends_them()
     {
-        await using var machine = await Machine.JoinAsync(
-            Host, Founder, Stop, Supervised.Quick with { SlotLease = TimeSpan.FromSeconds(2), CutOffGrace = TimeSpan.FromSeconds(1) });
+        var clock = new TestClock();
+        await using var machine = await Machine.JoinAsync(Host, Founder, Stop, time: clock);
         var runtime = await AskAsync(machine, "while :; do sleep 0.05; done");
         var pid = (int)(await UntilAsync(runtime, r => r["phase"]!.ToString() == "ready"))["pid"]!;
         machine.Cable.Cut();
-        await UntilAsync(() => ProcessTable.Find(pid) is null);
+        clock.Advance(TimeSpan.FromSeconds(80));
+        await UntilAsync(() => IsGone(pid));
         machine.Cable.Mend();
         var ended = await UntilAsync(runtime, r => r["phase"]!.ToString() == "ended");
         ((string)ended["end"]!).ShouldBe("lost");
@@ -101,7 +103,7 @@ public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
         var runtime = await AskAsync(machine, Talks);
         var pid = (int)(await UntilAsync(runtime, r => r["phase"]!.ToString() == "ready"))["pid"]!;
         await Host.SqlAsync<int>($"with e as (update runtimes set phase = 'ended', ended_at = now(), end_kind = 'lost' where id = '{runtime}' returning 1) select count(*)::int from e", Stop);
-        await UntilAsync(() => ProcessTable.Find(pid) is null);
+        await UntilAsync(() => IsGone(pid));
     }
 
     [Fact]
@@ -141,6 +143,9 @@ public sealed class HostRunnerTests(HostFixture fixture) : BusTests(fixture)
 
         async Task TypeAsync(string text) => (await Founder.PostAsync($"runtimes/{runtime}/input", new { control_id = control, text }, Stop)).IsRefused.ShouldBeFalse();
     }
+
+    // One that nobody has buried yet is gone too.
+    private static bool IsGone(int pid) => ProcessTable.Find(pid) is null or { HasEnded: true };
 
     private async Task<string> AskAsync(Machine machine, string script, string? message = null) =>
         await AskAsync(machine, ["sh", "-c", script], message);

@@ -130,6 +130,80 @@ public sealed class OutputTests : IDisposable
     }
 
     [Fact]
+    public void A_line_of_a_terminal_is_not_broken_in_two_by_a_disk_or_a_reader_that_takes_its_time()
+    {
+        var clock = new HandClock();
+        using var spool = OutputSpool.Open(_folder);
+        var (isSlow, unread) = (false, "");
+        var output = new AgentOutput(
+            spool, new AgentProgress(NoInterpreter.Instance, new ProgressReading(), clock), Redact, new OutputLimits(), () => { }, clock, isTerminal: true);
+        output.ReadOnBy(() =>
+        {
+            var piece = Encoding.UTF8.GetBytes(unread);
+            unread = "";
+            if (piece.Length > 0)
+            {
+                output.Take(OutputSource.Out, piece);
+            }
+        });
+        output.Take(OutputSource.Out, "my "u8);
+
+        // The timer of the first piece is due while the second is being kept, and gets its turn after it.
+        isSlow = true;
+        output.Take(OutputSource.Out, "key\na sec"u8);
+        clock.Fire();
+        Said().ShouldBe(["my key"]);
+
+        // Nobody has read on for a while; the rest of the line is in the pipe.
+        isSlow = false;
+        clock.Now += TimeSpan.FromSeconds(1);
+        unread = "ret\nYour name? ";
+        clock.Fire();
+        Said().ShouldBe(["my key", "a [redacted]"]);
+
+        clock.Now += TimeSpan.FromSeconds(1);
+        clock.Fire();
+        Said().ShouldBe(["my key", "a [redacted]", "Your name? "]);
+
+        string Redact(string text)
+        {
+            clock.Now += TimeSpan.FromSeconds(isSlow ? 1 : 0);
+            return text.Replace("secret", "[redacted]", StringComparison.Ordinal);
+        }
+
+        string[] Said() => [.. Encoding.UTF8.GetString(spool.Read(int.MaxValue / 8)!.Lines.Span).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(l => System.Text.Json.JsonSerializer.Deserialize<OutputLine>(l, RunnerJson.Options)!.Text)];
+    }
+
+    // Goes, and calls back, when it is told to.
+    private sealed class HandClock : TimeProvider, ITimer
+    {
+        private TimerCallback _callback = _ => { };
+
+        public TimeSpan Now { get; set; }
+
+        public void Fire() => _callback(null);
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            _callback = callback;
+            return this;
+        }
+
+        public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+        public void Dispose()
+        {
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
+    [Fact]
     public void What_is_said_round_and_round_is_no_progress()
     {
         var progress = new AgentProgress(NoInterpreter.Instance, new ProgressReading(), TimeProvider.System);

@@ -30,7 +30,8 @@ internal sealed class Supervised : IAsyncDisposable
         Supervisor = Supervisor.Open(_folder, Options, _parts, NullLogger.Instance, _time);
     }
 
-    public static RunnerOptions Quick { get; } = new("", ["false"]) { StopGrace = TimeSpan.FromSeconds(5), LookEvery = TimeSpan.FromMilliseconds(50) };
+    /// <summary>Looks often. Whoever is told to end has long enough for it: only what ignores that is killed.</summary>
+    public static RunnerOptions Quick { get; } = new("", ["false"]) { StopGrace = TimeSpan.FromSeconds(60), LookEvery = TimeSpan.FromMilliseconds(50) };
 
     public Supervisor Supervisor { get; private set; }
 
@@ -78,11 +79,11 @@ internal sealed class Supervised : IAsyncDisposable
     }
 
     /// <summary>Waits until something is so.</summary>
-    public Task UntilAsync(Func<bool> isSo, string what) => WaitAsync(isSo, what, Stop);
+    public Task UntilAsync(Func<bool> isSo, string what, TimeSpan? every = null) => WaitAsync(isSo, what, Stop, every);
 
-    private static async Task WaitAsync(Func<bool> isSo, string what, CancellationToken cancellationToken)
+    private static async Task WaitAsync(Func<bool> isSo, string what, CancellationToken cancellationToken, TimeSpan? every = null)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        using var timer = new PeriodicTimer(every ?? TimeSpan.FromMilliseconds(10));
         while (!isSo())
         {
             try
@@ -112,8 +113,15 @@ internal sealed class Supervised : IAsyncDisposable
     public static string Said(AgentRun run) => string.Join('\n', Lines(run).Select(l => $"{l.Source}: {l.Text}"));
 
     /// <summary>Every process on this machine that carries a runtime's id, the ended ones not counted.</summary>
-    public static IReadOnlyList<int> ProcessesOf(AgentRun run) =>
-        [.. ProcessTable.Read().Where(p => !p.HasEnded && ProcessTable.VariableOf(p.Pid, AgentEnvironment.RuntimeIdVariable) == run.Id.ToString()).Select(p => p.Pid)];
+    public static IReadOnlyList<int> ProcessesOf(AgentRun run) => [.. ProcessesOf(run.Id.ToString()).Select(p => p.Pid)];
+
+    /// <summary>The same.</summary>
+    public static IReadOnlyList<ProcessEntry> ProcessesOf(string runtime) =>
+        [.. ProcessTable.Read().Where(p => !p.HasEnded && ProcessTable.VariableOf(p.Pid, AgentEnvironment.RuntimeIdVariable) == runtime)];
+
+    /// <summary>Whether a runtime is held still: a shell in vfork(2) is so with the child that it waits for.</summary>
+    public static bool IsHeld(string runtime) =>
+        ProcessesOf(runtime) is { Count: > 0 } all && all.All(p => p.IsStopped || p.State == 'D') && all.Any(p => p.IsStopped);
 
     /// <summary>Those of them that are held still with it: not script(1), which holds its terminal, nor the shell in that, which both only wait.</summary>
     public static IReadOnlyList<ProcessEntry> HeldOf(AgentRun run)

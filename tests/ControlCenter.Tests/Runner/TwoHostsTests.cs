@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ControlCenter.Domain.Execution;
 using ControlCenter.Runtime.Runner.Processes;
 using ControlCenter.TestSupport;
 
@@ -17,20 +16,23 @@ public sealed class TwoHostsTests(HostFixture fixture) : BusTests(fixture)
         step=$(jq -r '.step // 0' "$CC_CHECKPOINT_FILE" 2>/dev/null || echo 0)
         from=$step
         say() {
-          curl -sS -o /dev/null --max-time 5 -H "Authorization: Bearer $CC_API_KEY" -H 'Content-Type: application/json' \
+          curl -sS --fail -o /dev/null --max-time "$3" -H "Authorization: Bearer $CC_API_KEY" -H 'Content-Type: application/json' \
             -d "{\"lease_id\":\"$CC_LEASE_ID\",\"fencing_token\":$CC_FENCING_TOKEN,$2}" "$CC_BUS_URL/api/v1/tasks/$CC_TASK_ID/$1"
         }
         until [ -e "$GATE" ]; do
           step=$((step + 1))
           echo "$step" >>"$STEPS/$CC_RUNTIME_ID"
-          say checkpoint "\"state\":{\"step\":$step}"
+          say checkpoint "\"state\":{\"step\":$step}" 5
           sleep 0.3
         done
-        say complete "\"result\":{\"from\":$from}"
+        until say complete "\"result\":{\"from\":$from}" 60; do sleep 1; done
         """;
 
     // Of the 45 s of a lease so many are taken to have passed already when the cable is cut, on both sides: the rest goes by on the real clock.
     private const int Passed = 25;
+
+    // The clock of the machine that is cut off: its agents' leases run out by it.
+    private readonly TestClock _clock = new();
 
     private readonly string _word = $"two-hosts-{Guid.NewGuid():N}";
     private readonly string _folder = Directory.CreateTempSubdirectory("cc-two-hosts-").FullName;
@@ -39,8 +41,9 @@ public sealed class TwoHostsTests(HostFixture fixture) : BusTests(fixture)
     public async Task One_that_is_cut_off_loses_its_work_to_the_other_and_takes_work_again_when_it_is_back()
     {
         await DefineAsync();
-        await using var near = await JoinAsync("near", usedMb: 2_000);
+        await using var near = await JoinAsync("near", usedMb: 2_000, _clock);
         await using var far = await JoinAsync("far", usedMb: 5_000);
+        await UntilAsync(async () => ((int?)(await HostAsync(near))["memory_used_mb"], (int?)(await HostAsync(far))["memory_used_mb"]) == (2_000, 5_000));
         var ticket = await TicketAsync();
 
         // Each goes where the most room is.
@@ -51,10 +54,12 @@ public sealed class TwoHostsTests(HostFixture fixture) : BusTests(fixture)
         var second = await PlanAsync(ticket);
         await RunningAsync(second, on: far);
         await UntilAsync(() => Task.FromResult(StepsOf(cut) > 2));
+        await UntilAsync(async () => await Host.SqlAsync<long>($"select count(*) from checkpoints where task_id = '{first}'", Stop) > 0);
 
         var (pid, key) = ((int)cut["pid"]!, ProcessTable.VariableOf((int)cut["pid"]!, "CC_API_KEY")!);
         var held = (await Founder.GetAsync($"tasks/{first}", Stop)).Body!["attempts"]!.AsArray().Single()!;
         near.Cable.Cut();
+        _clock.Advance(TimeSpan.FromSeconds(Passed));
         await Host.SqlAsync<int>($"with e as (update hosts set last_report_at = last_report_at - interval '{Passed} s' where id = '{near.Id}' returning 1) select count(*)::int from e", Stop);
 
         // By its own clock it holds its agent still before the bus gives the task to another.
@@ -103,22 +108,26 @@ public sealed class TwoHostsTests(HostFixture fixture) : BusTests(fixture)
         saved.IsRefused.ShouldBeFalse(saved.Body?.ToJsonString());
     }
 
-    private async Task<Machine> JoinAsync(string name, int usedMb)
+    private async Task<Machine> JoinAsync(string name, int usedMb, TimeProvider? time = null)
     {
         Use(name, usedMb);
         return await Machine.JoinAsync(
-            Host, Founder, Stop, Supervised.Quick with { SystemRoot = Path.Combine(_folder, name), SlotLease = RuntimeTimeouts.HostLost - TimeSpan.FromSeconds(Passed), CutOffGrace = TimeSpan.FromSeconds(3) },
-            _word);
+            Host, Founder, Stop, Supervised.Quick with { SystemRoot = Path.Combine(_folder, name), CutOffGrace = TimeSpan.FromSeconds(3) }, _word, time);
     }
 
     // Both run on one machine: what each has of memory is what it is told.
     private void Use(string name, int usedMb)
     {
         var proc = Directory.CreateDirectory(Path.Combine(_folder, name, "proc")).FullName;
-        File.WriteAllText(Path.Combine(proc, "stat"), "cpu  10 0 10 80 0 0 0 0\n");
-        var unfinished = Path.Combine(proc, "meminfo.tmp");
-        File.WriteAllText(unfinished, string.Create(CultureInfo.InvariantCulture, $"MemTotal: {10_000 * 1024} kB\nMemAvailable: {(10_000 - usedMb) * 1024} kB\n"));
-        File.Move(unfinished, Path.Combine(proc, "meminfo"), overwrite: true);
+        Write("stat", "cpu  10 0 10 80 0 0 0 0\n");
+        Write("meminfo", string.Create(CultureInfo.InvariantCulture, $"MemTotal: {10_000 * 1024} kB\nMemAvailable: {(10_000 - usedMb) * 1024} kB\n"));
+
+        void Write(string file, string text)
+        {
+            var unfinished = Path.Combine(proc, $"{file}.tmp");
+            File.WriteAllText(unfinished, text);
+            File.Move(unfinished, Path.Combine(proc, file), overwrite: true);
+        }
     }
 
     private int StepsOf(JsonNode runtime) =>

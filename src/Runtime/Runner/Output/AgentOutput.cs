@@ -28,6 +28,8 @@ internal sealed class AgentOutput(
     private long _gap;
     private string? _gapReason;
     private ITimer? _prompt;
+    private long _heardAt;
+    private Action _readOn = () => { };
     private bool _isLetGo;
 
     /// <summary>
@@ -56,6 +58,9 @@ internal sealed class AgentOutput(
     /// <summary>Lines that were.</summary>
     public long Kept => spool.NextLine;
 
+    /// <summary>Says how what waits unread is taken in: whoever is behind with reading must not take a line that goes on for a prompt.</summary>
+    public void ReadOnBy(Action readOn) => _readOn = readOn;
+
     /// <summary>Takes in a piece. Returns whether there is too much of it.</summary>
     public bool Take(OutputSource source, ReadOnlySpan<byte> piece)
     {
@@ -65,6 +70,8 @@ internal sealed class AgentOutput(
             Keep();
             if (isTerminal)
             {
+                // Not before it is written: a disk that takes its time is no silence of the program's.
+                _heardAt = time.GetTimestamp();
                 AwaitPrompt();
             }
 
@@ -116,14 +123,21 @@ internal sealed class AgentOutput(
         }
 
         _prompt ??= time.CreateTimer(_ => TakePrompt(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _prompt.Change(_out.HasBegun ? PromptPause : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var left = PromptPause - time.GetElapsedTime(_heardAt);
+        _prompt.Change(!_out.HasBegun ? Timeout.InfiniteTimeSpan : left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
     private void TakePrompt()
     {
+        _readOn();
         lock (_gate)
         {
-            if (!_isLetGo)
+            if (time.GetElapsedTime(_heardAt) < PromptPause)
+            {
+                // It has said more meanwhile, while this waited for its turn.
+                AwaitPrompt();
+            }
+            else if (!_isLetGo)
             {
                 _out.Flush((line, isCut) => TakeLine(OutputSource.Out, line, isCut));
                 Keep();

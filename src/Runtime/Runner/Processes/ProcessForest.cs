@@ -10,10 +10,16 @@ internal sealed class ProcessForest
     // A chain of parents longer than this is a loop in what was read while it changed.
     private const int DeepestDescent = 512;
 
+    // Nobody takes so long to become another program; what has nothing in its environment for longer, as threads of the kernel, never will.
+    private const double LongestStartSeconds = 10;
+
     private readonly Dictionary<Guid, ProcessTree> _trees = [];
 
     // Environments that were looked at: read once a process, for they do not change without a start of another program by a member.
     private HashSet<ProcessIdentity> _strangers = [];
+
+    // Those in whose environment there was nothing, and since when: one that is just becoming another program has none for a moment.
+    private Dictionary<ProcessIdentity, double> _blank = [];
 
     /// <summary>Follows a runtime from its first process on.</summary>
     public ProcessTree Plant(Guid runtimeId, ProcessIdentity? leader)
@@ -23,6 +29,7 @@ internal sealed class ProcessForest
 
         // Who was nobody's may be its.
         _strangers.Clear();
+        _blank.Clear();
         return tree;
     }
 
@@ -69,13 +76,20 @@ internal sealed class ProcessForest
         }
 
         var strangers = new HashSet<ProcessIdentity>(_strangers.Count);
+        var blank = new Dictionary<ProcessIdentity, double>(_blank.Count);
         foreach (var entry in table)
         {
             var owner = OwnerOf(entry, byPid, owners, sessions, 0);
             if (owner is null && !entry.HasEnded)
             {
-                owner = _strangers.Contains(entry.Identity) ? null : Marked(entry);
+                var isBlank = false;
+                owner = _strangers.Contains(entry.Identity) ? null : Marked(entry, out isBlank);
                 owners[entry.Pid] = owner;
+                if (isBlank && timestamp - (blank[entry.Identity] = _blank.GetValueOrDefault(entry.Identity, timestamp)) < LongestStartSeconds)
+                {
+                    continue;
+                }
+
                 if (owner is null)
                 {
                     strangers.Add(entry.Identity);
@@ -85,7 +99,7 @@ internal sealed class ProcessForest
             owner?.Take(entry);
         }
 
-        _strangers = strangers;
+        (_strangers, _blank) = (strangers, blank);
         foreach (var tree in _trees.Values)
         {
             tree.Finish(timestamp);
@@ -107,8 +121,8 @@ internal sealed class ProcessForest
         return owner;
     }
 
-    private ProcessTree? Marked(ProcessEntry entry) =>
-        Guid.TryParse(ProcessTable.VariableOf(entry.Pid, AgentEnvironment.RuntimeIdVariable), out var id) && _trees.TryGetValue(id, out var tree) ? tree : null;
+    private ProcessTree? Marked(ProcessEntry entry, out bool isBlank) =>
+        Guid.TryParse(ProcessTable.VariableOf(entry.Pid, AgentEnvironment.RuntimeIdVariable, out isBlank), out var id) && _trees.TryGetValue(id, out var tree) ? tree : null;
 }
 
 /// <summary>The processes of one runtime.</summary>

@@ -43,12 +43,19 @@ internal static class ProcessTable
     }
 
     /// <summary>The value of a variable that a process was started with; null where it has none, or is another user's.</summary>
-    public static string? VariableOf(int pid, string name)
+    public static string? VariableOf(int pid, string name) => VariableOf(pid, name, out _);
+
+    /// <summary>The same.</summary>
+    /// <param name="pid">Of which process.</param>
+    /// <param name="name">Of which variable.</param>
+    /// <param name="isEmpty">Whether it may be read and there is nothing: also of a process that is just becoming another program (execve(2)).</param>
+    public static string? VariableOf(int pid, string name, out bool isEmpty)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(EnvironmentBytes);
         try
         {
             var length = ReadFile($"/proc/{pid.ToString(CultureInfo.InvariantCulture)}/environ", buffer);
+            isEmpty = length == 0;
             ReadOnlySpan<byte> rest = length > 0 ? buffer.AsSpan(0, length) : [];
             Span<byte> start = stackalloc byte[64];
             start = start[..Encoding.UTF8.GetBytes(name + "=", start)];
