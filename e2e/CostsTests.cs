@@ -111,6 +111,11 @@ public sealed class CostsTests(Browser browser) : IClassFixture<Browser>
         await page.Keyboard.PressAsync("Enter");
         await page.WaitForURLAsync("**/events?at=*");
         await Expect(page.Locator("[aria-expanded=true]")).ToContainTextAsync("runtime.deployed");
+
+        // Followed from there, what has happened between then and now is there too.
+        await page.Keyboard.PressAsync("p");
+        await Expect(page.Locator("#event-list .kind", new PageLocatorOptions { HasTextString = "cost.recorded" }).First).ToBeVisibleAsync();
+        page.Url.ShouldNotContain("at=");
     }
 
     [Fact]

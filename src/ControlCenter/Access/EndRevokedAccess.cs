@@ -41,7 +41,7 @@ internal sealed partial class EndRevokedAccess(CallerDirectory directory, TimePr
         {
             // The signals first, the look second: a revocation between the two wakes the wait.
             var (forgotten, doubted) = (directory.Forgotten, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-            Interlocked.Exchange(ref _doubted, doubted);
+            Interlocked.Exchange(ref _doubted, doubted).TrySetResult();
             var ended = await EndAsync(stoppingToken);
             Beat($"{_open.Count} open, {ended} ended");
             await ((Task)Task.WhenAny(forgotten, doubted.Task)).WaitAsync(LookEvery, Time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

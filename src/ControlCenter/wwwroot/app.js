@@ -88,9 +88,9 @@ addEventListener("keydown", (e) => {
 });
 
 // A page's title, and what is asked next, are given the focus when they have come, which may be when somebody types in them already: they give it
-// back, or the letters of a comment would press keys, and decide.
+// back, or the letters of a comment would press keys, and decide. Who clicks on it has meant it.
 addEventListener("focusin", (e) => {
-  if (e.target.matches("h1, .asked") && e.relatedTarget?.matches("input, textarea, select, [contenteditable]")) e.relatedTarget.focus();
+  if (e.target.matches(":is(h1, .asked):not(:active)") && e.relatedTarget?.matches("input, textarea, select, [contenteditable]")) e.relatedTarget.focus();
 });
 
 // What becomes the current one of a list is brought into sight.

@@ -51,7 +51,6 @@ public sealed class ChangeAdmission(NpgsqlDataSource database, Transactions tran
     /// <inheritdoc />
     public void Dispose() => _refreshing.Dispose();
 
-
     /// <summary>The level as the database has it.</summary>
     public async Task<AdmissionStanding> CurrentAsync(CancellationToken cancellationToken)
     {
@@ -76,7 +75,9 @@ public sealed class ChangeAdmission(NpgsqlDataSource database, Transactions tran
             unit.Record("admission.changed", ("host", "admission"), new { request.Level, request.Reason, By = unit.Caller.Name });
             return true;
         }, cancellationToken);
-        return await RefreshAsync(cancellationToken);
+
+        // Whoever asked may have gone: what is decided is in force all the same.
+        return await RefreshAsync(CancellationToken.None);
     }
 
     /// <summary>Puts the level in force on this host that the database has.</summary>

@@ -59,7 +59,7 @@ public sealed class SetBreakerPolicy(Transactions transactions, SpendBreakers br
             await SpendBreakerRows.TellPolicyAsync(unit, time, name, "policy.changed", kept, ct);
             return true;
         }, cancellationToken);
-        await breakers.RefreshAsync(cancellationToken);
+        await breakers.RefreshAsync(CancellationToken.None);
         return await queries.FindPolicyAsync(name, cancellationToken) ?? throw new NotFoundException("policy", name);
     }
 
@@ -99,7 +99,7 @@ public sealed class DeleteBreakerPolicy(Transactions transactions, SpendBreakers
             await SpendBreakerRows.TellPolicyAsync(unit, time, name, "policy.deleted", null, ct);
             return true;
         }, cancellationToken);
-        await breakers.RefreshAsync(cancellationToken);
+        await breakers.RefreshAsync(CancellationToken.None);
     }
 }
 
@@ -120,7 +120,7 @@ public sealed class ResetSpendBreaker(Transactions transactions, SpendBreakers b
             unit.Record(SpendBreakerRows.Reset, (SpendBreakerRows.Subject, id), new { BreakerId = id, before.Policy, before.Scope, before.ScopeId, By = unit.Caller.Name });
             return before with { State = Domain.Models.BreakerState.Closed, OpenUntil = null };
         }, cancellationToken);
-        await breakers.RefreshAsync(cancellationToken);
+        await breakers.RefreshAsync(CancellationToken.None);
         return outcome;
     }
 }

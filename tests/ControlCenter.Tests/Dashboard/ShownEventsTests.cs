@@ -48,12 +48,45 @@ public sealed class ShownEventsTests
     }
 
     [Fact]
-    public async Task A_reading_that_fails_leaves_what_is_shown_and_goes_on_hearing()
+    public async Task A_reading_that_fails_leaves_what_is_shown_and_nothing_comes_on_top_of_it_until_one_succeeds()
     {
         await ReadAsync(2, 1);
         await Should.ThrowAsync<TimeoutException>(() => _events.ReadAsync(() => throw new TimeoutException(), PageSize));
+        _events.Hear(Of(30));
+        Shown().ShouldBe([2, 1]);
+        _events.HasMissed.ShouldBeTrue();
+        await ReadAsync(30, 29, 28);
+        Shown().ShouldBe([30, 29, 28]);
+        _events.HasMissed.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Who_follows_again_while_it_reads_misses_nothing()
+    {
+        await ReadAsync(1);
+        _events.IsPaused = true;
+        var found = new TaskCompletionSource<List<EventRecord>>();
+        var reading = _events.ReadAsync(() => found.Task, PageSize);
         _events.Hear(Of(3));
+        _events.IsPaused = false;
+        _events.ShowFresh();
+        found.SetResult([.. Of(2, 1)]);
+        await reading;
         Shown().ShouldBe([3, 2, 1]);
+    }
+
+    [Fact]
+    public async Task Older_ones_are_there_once_however_often_they_are_asked_for()
+    {
+        await ReadAsync(6, 5, 4);
+        var last = _events.Items[^1];
+        _events.AddOlder(last, [.. Of(3, 2, 1)], PageSize);
+        _events.AddOlder(last, [.. Of(3, 2, 1)], PageSize);
+        Shown().ShouldBe([6, 5, 4, 3, 2, 1]);
+        await ReadAsync(9);
+        _events.AddOlder(last, [.. Of(3)], PageSize);
+        Shown().ShouldBe([9]);
+        _events.HasOlder.ShouldBeFalse();
     }
 
     [Fact]

@@ -84,7 +84,7 @@ public sealed class RunEndingTests : IDisposable
     {
         var folder = RunnerFolder.Take(Path.Combine(_home, "runner"));
         var pump = new OutputPump(folder.Bell, () => { }, _clock);
-        var around = new RunSurroundings(new RunnerOptions(folder.Bell, []), RunnerParts.Standard, _forest, pump, _clock)
+        var around = new RunSurroundings(new RunnerOptions(Path.Combine(_home, "runner"), []), RunnerParts.Standard, _forest, pump, _clock)
         {
             Wake = () => { }, WakeIn = _ => { }, Changed = () => { }, Save = (_, _) => true,
         };

@@ -132,7 +132,9 @@ public sealed class TerminalTests
         var much = await agents.StartAsync(Supervised.Script("seq 1 3000; printf 'no end'; exit 3") with { Terminal = true });
         (await agents.EndedAsync(much)).ExitCode.ShouldBe(3);
         // Joined: a program that has to wait in the middle of a line is taken for one that asks.
-        string.Concat(Supervised.Lines(much).Where(l => l.Source == OutputSource.Out).Select(l => l.Text)).ShouldBe(string.Concat(Enumerable.Range(1, 3000)) + "no end");
+        var lines = Supervised.Lines(much).Where(l => l.Source == OutputSource.Out).Select(l => l.Text).ToList();
+        string.Concat(lines).ShouldBe(string.Concat(Enumerable.Range(1, 3000)) + "no end");
+        lines.ShouldAllBe(l => l.Length <= "no end".Length, "and no two are one");
         var killed = await agents.StartAsync(Supervised.Script("kill -SEGV $$") with { Terminal = true });
         (await agents.EndedAsync(killed)).ShouldSatisfyAllConditions(e => e.End.ShouldBe(RuntimeEnd.Failed), e => e.ExitCode.ShouldBe(139));
     }

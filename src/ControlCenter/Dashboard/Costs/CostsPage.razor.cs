@@ -61,7 +61,7 @@ public sealed partial class CostsPage
     /// <inheritdoc />
     protected override async Task ReadAsync()
     {
-        if (!await Readings.CatchUpAsync(Closed))
+        if (!await Readings.CatchUpAsync(Closed) && Feed.Visible)
         {
             ShowSoon();
         }

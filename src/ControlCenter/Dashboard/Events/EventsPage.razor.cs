@@ -43,15 +43,13 @@ public sealed partial class EventsPage
     /// <inheritdoc />
     protected override async Task HearAsync(IReadOnlyList<FeedEvent> events)
     {
-        if (events.Count > 0)
-        {
-            _events.Hear(events.Select(e => e.Record));
-        }
-        else if (_events.IsPaused)
+        _events.Hear(events.Select(e => e.Record));
+        if (events.Count == 0)
         {
             _events.Miss();
         }
-        else
+
+        if (_events is { HasMissed: true, IsPaused: false })
         {
             await RefreshAsync();
         }
@@ -86,6 +84,7 @@ public sealed partial class EventsPage
     private async Task OlderAsync()
     {
         _events.IsPaused = true;
-        _events.AddOlder(await Log.ReadBeforeAsync(_events.Items[^1].Seq, Filter, PageSize, Closed), PageSize);
+        var last = _events.Items[^1];
+        _events.AddOlder(last, await Log.ReadBeforeAsync(last.Seq, Filter, PageSize, Closed), PageSize);
     }
 }

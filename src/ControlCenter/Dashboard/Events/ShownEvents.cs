@@ -32,14 +32,20 @@ internal sealed class ShownEvents
     /// <param name="pageSize">How many it gives at the most.</param>
     public async Task ReadAsync(Func<Task<List<EventRecord>>> read, int pageSize)
     {
-        (_isReading, HasMissed) = (true, false);
+        _isReading = true;
         _fresh.Clear();
         try
         {
             var found = await read();
             _items.Clear();
             _items.AddRange(found);
-            HasOlder = found.Count == pageSize;
+            (HasOlder, HasMissed) = (found.Count == pageSize, false);
+        }
+        catch
+        {
+            // What was fresh is gone, and what is heard next does not follow on.
+            HasMissed = true;
+            throw;
         }
         finally
         {
@@ -61,7 +67,7 @@ internal sealed class ShownEvents
             _fresh.RemoveRange(0, _fresh.Count - Most);
         }
 
-        if (!IsPaused && !_isReading)
+        if (!IsPaused)
         {
             ShowFresh();
         }
@@ -70,9 +76,14 @@ internal sealed class ShownEvents
     /// <summary>Takes in that more has happened than can be told.</summary>
     public void Miss() => HasMissed = true;
 
-    /// <summary>Shows what was heard.</summary>
+    /// <summary>Shows what was heard, where it follows on from what is shown.</summary>
     public void ShowFresh()
     {
+        if (_isReading || HasMissed)
+        {
+            return;
+        }
+
         var known = _items.Count > 0 ? _items[0].Seq : 0;
         _items.InsertRange(0, Enumerable.Reverse(_fresh).Where(e => e.Seq > known));
         _fresh.Clear();
@@ -83,9 +94,17 @@ internal sealed class ShownEvents
         }
     }
 
-    /// <summary>Shows older ones below.</summary>
-    public void AddOlder(List<EventRecord> older, int pageSize)
+    /// <summary>Shows older ones below, unless something else has come to be shown there since they were asked for.</summary>
+    /// <param name="below">The last that was shown then.</param>
+    /// <param name="older">Those before it.</param>
+    /// <param name="pageSize">How many were asked for.</param>
+    public void AddOlder(EventRecord below, List<EventRecord> older, int pageSize)
     {
+        if (_items.Count == 0 || _items[^1] != below)
+        {
+            return;
+        }
+
         _items.AddRange(older);
         HasOlder = older.Count == pageSize;
     }
