@@ -106,20 +106,27 @@ internal static class HookRun
         }
 
         var isOver = process.HasExited;
-        KillAll(environment[AgentEnvironment.RuntimeIdVariable]);
         using var enough = new CancellationTokenSource(LastWords, time);
+        await KillAllAsync(environment[AgentEnvironment.RuntimeIdVariable], time, enough.Token);
         await process.WaitForExitAsync(enough.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
         return !isOver ? $"did not end within {hook.TimeoutSeconds} s and was killed"
             : process.ExitCode == 0 ? null : $"failed with code {process.ExitCode}";
     }
 
-    // A hook leaves nothing running. Nobody else carries the mark now: the agent has not been started yet, or the last of it is gone.
-    private static void KillAll(string runtimeId)
+    // A hook leaves nothing running. Nobody else carries the mark now: the agent has not been started yet, or the last of it is gone. One that
+    // is just becoming another program shows no mark for a moment: only when two looks find nobody is nobody there.
+    private static async Task KillAllAsync(string runtimeId, TimeProvider time, CancellationToken enough)
     {
-        foreach (var entry in ProcessTable.Read().Where(e => !e.HasEnded && ProcessTable.VariableOf(e.Pid, AgentEnvironment.RuntimeIdVariable) == runtimeId))
+        for (var looksWithout = 0; looksWithout < 2 && !enough.IsCancellationRequested; looksWithout++)
         {
-            Signals.Send(entry.Identity, AgentSignal.Kill);
+            foreach (var entry in ProcessTable.Read().Where(e => !e.HasEnded && ProcessTable.VariableOf(e.Pid, AgentEnvironment.RuntimeIdVariable) == runtimeId))
+            {
+                Signals.Send(entry.Identity, AgentSignal.Kill);
+                looksWithout = -1;
+            }
+
+            await Task.Delay(Look, time, enough).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
