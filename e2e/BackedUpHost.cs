@@ -35,7 +35,7 @@ public sealed class BackedUpHost : IAsyncDisposable
 
     /// <summary>Waits until everything up to a moment can be restored.</summary>
     public Task ShippedAsync(DateTimeOffset moment, CancellationToken cancellationToken) =>
-        Patience.UntilAsync(async () => !(await Host.Founder.GetAsync(PlanTo(moment), cancellationToken)).IsRefused, cancellationToken, 90);
+        Patience.UntilAsync(async () => !(await Host.Founder.GetAsync(PlanTo(moment), cancellationToken)).IsRefused, cancellationToken);
 
     /// <summary>Where the bus says what a restore to a moment would be.</summary>
     public static string PlanTo(DateTimeOffset moment) => $"restores/plan?to={moment.UtcDateTime:yyyy-MM-ddTHH:mm:ss.ffffff}Z";

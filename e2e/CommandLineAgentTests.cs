@@ -137,7 +137,7 @@ public abstract class CommandLineAgentTests : IAsyncLifetime
             var live = (await _host.Founder.GetAsync($"runtimes?task={_task}&limit=10", Stop)).Body!["items"]!.AsArray();
             runtime = live.Count >= attempt ? live[0]!["runtime_id"]!.ToString() : "";
             return runtime.Length > 0 && (await SaidAsync(runtime)).Any(l => l.Contains(CallOf("wait_for_decision"), StringComparison.Ordinal));
-        }, Stop, 120);
+        }, Stop);
         return (runtime, AgentProcesses.Of(_home, runtime).Single(pid => new FileInfo($"/proc/{pid}/exe").LinkTarget?.Contains(Program, StringComparison.Ordinal) == true));
     }
 
@@ -150,7 +150,7 @@ public abstract class CommandLineAgentTests : IAsyncLifetime
     }
 
     private async Task UntilEndedAsync(string runtime) =>
-        await Patience.UntilAsync(async () => (await RuntimeAsync(runtime))["phase"]!.ToString() == "ended", Stop, 90);
+        await Patience.UntilAsync(async () => (await RuntimeAsync(runtime))["phase"]!.ToString() == "ended", Stop);
 
     private async Task ShouldBeCompletedAsync(int attempts)
     {

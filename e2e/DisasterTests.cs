@@ -99,7 +99,7 @@ public sealed class DisasterTests : IAsyncLifetime
         asked.Status.ShouldBe(HttpStatusCode.Accepted, asked.Body?.ToJsonString());
         var path = $"restores/{asked["restore_id"]}";
         (await Host.Founder.PostAsync("restores", new { to = between }, Stop)).Status.ShouldBe(HttpStatusCode.Conflict);
-        await Patience.UntilAsync(async () => (await Host.Founder.GetAsync(path, Stop))["state"] is "restored" or "failed", Stop, 120);
+        await Patience.UntilAsync(async () => (await Host.Founder.GetAsync(path, Stop))["state"] is "restored" or "failed", Stop);
         var restored = (await Host.Founder.GetAsync(path, Stop)).Body!;
         ((bool?)restored["passed"]).ShouldBe(true, restored.ToJsonString());
         restored["steps"]!.AsArray().Count.ShouldBeGreaterThan(3);
@@ -108,7 +108,7 @@ public sealed class DisasterTests : IAsyncLifetime
 
         (await Host.Founder.PostAsync($"{path}/replace", new { confirm = restored["confirmation"]!.ToString() }, Stop)).Status.ShouldBe(HttpStatusCode.Accepted);
         JsonNode? replaced = null;
-        await Patience.UntilAsync(async () => (replaced = await QuietlyAsync(path))?["state"]?.ToString() == "replaced", Stop, 120);
+        await Patience.UntilAsync(async () => (replaced = await QuietlyAsync(path))?["state"]?.ToString() == "replaced", Stop);
         Host.IsRunning.ShouldBeTrue(Host.Output);
         Host.ProcessId.ShouldBe(process);
         (await TitlesAsync()).ShouldBe(["Before the base", "First"], ignoreOrder: true);
@@ -122,7 +122,7 @@ public sealed class DisasterTests : IAsyncLifetime
         // Its history is a new one: without a base of its own nothing of it could be restored.
         await Patience.UntilAsync(
             async () => (await Host.Founder.GetAsync("backups", Stop)).Body!["items"]!.AsArray().Any(b => b!["state"]!.ToString() == "succeeded" && b["reason"]?.ToString().StartsWith("a restored", StringComparison.Ordinal) == true),
-            Stop, 120);
+            Stop);
         await Host.Founder.PostAsync("tickets", new { title = "Third" }, Stop);
         await _backedUp.ShippedAsync(DateTimeOffset.UtcNow, Stop);
         (await Host.Founder.SendAsync(HttpMethod.Delete, path, null, null, Stop)).Status.ShouldBe(HttpStatusCode.NoContent);

@@ -72,7 +72,7 @@ public sealed class RandomKillsTests : IAsyncLifetime
         for (var kill = 0; kill < kills; kill++)
         {
             tasks.Add(await PlanAsync(ticket["key"], kill));
-            await Patience.UntilAsync(async () => (await LiveAsync()).Count > 0, Stop, 120);
+            await Patience.UntilAsync(async () => (await LiveAsync()).Count > 0, Stop);
             // Not a wait for anything: where in their work the next kill meets them is to be different each time.
             await Task.Delay(TimeSpan.FromMilliseconds(random.Next(2500)), Stop);
             var victim = await KillOneAsync(random);
@@ -88,8 +88,8 @@ public sealed class RandomKillsTests : IAsyncLifetime
             ExplainsItself((await _host.Founder.GetAsync($"tasks/{task}", Stop)).Body!);
         }
 
-        await Patience.UntilAsync(async () => (await LiveAsync()).Count == 0, Stop, 120);
-        await Patience.UntilAsync(() => Agents().Count == 0, Stop, 60);
+        await Patience.UntilAsync(async () => (await LiveAsync()).Count == 0, Stop);
+        await Patience.UntilAsync(() => Agents().Count == 0, Stop);
         List<JsonNode>? runtimes = null;
         await Patience.UntilAsync(async () => (runtimes = await AllAsync("runtimes?")) is { } all && all.TrueForAll(r => r["end"] is not null), Stop);
         foreach (var runtime in runtimes!)
@@ -128,7 +128,7 @@ public sealed class RandomKillsTests : IAsyncLifetime
             }
 
             return task is not null;
-        }, Stop, 120);
+        }, Stop);
         return task!;
     }
 

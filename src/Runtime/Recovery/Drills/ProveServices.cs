@@ -13,6 +13,10 @@ internal sealed class ProveServices(ScratchRestore scratch, DrillPrograms progra
 {
     private const string Api = "/api/v1";
 
+    // The log tells of an event a moment after its writing was answered: once every transaction before it has ended.
+    private static readonly TimeSpan ToldWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
+
     public DrillScenario Scenario => DrillScenario.Services;
 
     public async Task ExecuteAsync(Drill drill, CancellationToken cancellationToken)
@@ -56,7 +60,7 @@ internal sealed class ProveServices(ScratchRestore scratch, DrillPrograms progra
         }, cancellationToken);
     }
 
-    private static async Task SecondAsync(Drill drill, RehearsalBus bus, HomeStanding standing, CancellationToken cancellationToken)
+    private async Task SecondAsync(Drill drill, RehearsalBus bus, HomeStanding standing, CancellationToken cancellationToken)
     {
         await drill.LookAsync("sessions and their checkpoints", 2, async ct =>
         {
@@ -77,10 +81,18 @@ internal sealed class ProveServices(ScratchRestore scratch, DrillPrograms progra
         {
             var written = await bus.DoAsync(HttpMethod.Post, $"{Api}/events", new { kind = "drill.written" }, null, ct);
             var place = written.GetProperty("last_seq").GetInt64();
-            var read = await bus.GetAsync(string.Create(CultureInfo.InvariantCulture, $"{Api}/events?after={place - 1}&limit=1"), ct);
-            return read.GetProperty("items").GetArrayLength() == 1
-                ? string.Create(CultureInfo.InvariantCulture, $"an event was written as number {place} and read back")
-                : throw new DrillFailedException($"event {place} was answered as written and is not there");
+            var since = time.GetTimestamp();
+            while ((await bus.GetAsync(string.Create(CultureInfo.InvariantCulture, $"{Api}/events?after={place - 1}&limit=1"), ct)).GetProperty("items").GetArrayLength() == 0)
+            {
+                if (time.GetElapsedTime(since) > ToldWithin)
+                {
+                    throw new DrillFailedException(string.Create(CultureInfo.InvariantCulture, $"event {place} was answered as written and was not there {ToldWithin.TotalSeconds:0} s later"));
+                }
+
+                await Task.Delay(Poll, time, ct);
+            }
+
+            return string.Create(CultureInfo.InvariantCulture, $"an event was written as number {place} and read back");
         }, cancellationToken);
         await drill.LookAsync("health", 2, async ct => Health(await bus.GetAsync("/health", ct)), cancellationToken);
     }
